@@ -1,0 +1,224 @@
+"""The command line: `minitx demo` runs the first whole experiment, `minitx lab` opens the lecture notebooks.
+
+Wrong use ends with one line on standard error and exit code 2, an interruption with exit code 130.
+"""
+
+import argparse
+import importlib.metadata
+import importlib.util
+import inspect
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from minitx import __version__
+from minitx.recipes import vit_digits
+
+DESCRIPTION = "Transformers from scratch in pure NumPy: hand-derived, tested, and fast enough for a laptop."
+
+EXAMPLES = """\
+examples:
+  minitx demo                   train a Vision Transformer on real digits, in about a minute
+  minitx demo --epochs 5        only a taste of it
+  minitx lab                    step through the lecture notebooks
+  minitx demo --help            the options of one command
+"""
+
+
+class CommandError(Exception):
+    """What the user can put right; its text is the one line that is shown."""
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser that answers wrong use with one line instead of the whole usage."""
+
+    def error(self, message):
+        """Print `message` and where to read more, and exit with code 2."""
+        self.exit(2, f"minitx: {message}; see {self.prog} --help\n")
+
+
+def whole_number(lowest):
+    """Return a converter for `argparse` that accepts whole numbers from `lowest` on.
+
+    Parameters
+    ----------
+    lowest : int
+        The smallest number that is accepted.
+
+    Returns
+    -------
+    callable
+        Turns a string into an int, or raises `argparse.ArgumentTypeError`.
+
+    Examples
+    --------
+    >>> whole_number(1)("12")
+    12
+    """
+
+    def convert(text):
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+        if number < lowest:
+            raise argparse.ArgumentTypeError(f"expected {lowest} or more, got {number}")
+        return number
+
+    return convert
+
+
+def writable_folder(path):
+    """Create the folder `path` where it is missing and make sure that a file can be written into it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder.
+
+    Returns
+    -------
+    pathlib.Path
+        The same path.
+
+    Raises
+    ------
+    CommandError
+        If the folder cannot be made or written to: said before an experiment starts, not after it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise CommandError(f"cannot write to the folder {str(path)!r}: {error.strerror}") from None
+    return path
+
+
+def notebook_folder(working_folder):
+    """Find the lecture notebooks, copying them first where minitx was installed without its checkout.
+
+    Parameters
+    ----------
+    working_folder : pathlib.Path
+        Where the folder ``minitx-notebooks`` goes when a copy is needed. Files that are already in it stay untouched.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder to open: ``notebooks`` of the checkout, or the copy.
+
+    Raises
+    ------
+    CommandError
+        If the installation came without notebooks.
+    """
+    checkout = Path(__file__).parents[1]
+    if (checkout / "setup.cfg").is_file():
+        return checkout / "notebooks"
+    installed = [file.locate() for file in importlib.metadata.files("minitx") or () if file.suffix == ".ipynb"]
+    if not installed:
+        raise CommandError("this installation has no notebooks; reinstall minitx, or use its git checkout")
+    folder = writable_folder(working_folder / "minitx-notebooks")
+    for notebook in installed:
+        copy = folder / Path(notebook).name
+        if not copy.exists():
+            shutil.copyfile(notebook, copy)
+    return folder
+
+
+def demo(arguments):
+    """Run `minitx demo`: train the Vision Transformer on the digits and draw what it learned."""
+    out = writable_folder(arguments.out)
+    vit_digits.run(seed=arguments.seed, epochs=arguments.epochs, out=out, quiet=arguments.quiet)
+
+
+def lab(arguments):
+    """Run `minitx lab`: open the notebooks in JupyterLab."""
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise CommandError('JupyterLab is not installed; install it with: pip install "minitx[lab]"')
+    from jupyterlab.labapp import LabApp
+
+    folder = notebook_folder(Path.cwd())
+    print(f"opening the notebooks in {folder}; stop with ctrl-C")
+    LabApp.launch_instance([str(folder)])
+
+
+def build_parser():
+    """Build the parser of the whole command line.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        One subparser for each command; `command` holds the function that runs it.
+    """
+    parser = OneLineParser(
+        prog="minitx",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"minitx {__version__}", help="print the version and exit"
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="name", required=True)
+
+    demo_parser = commands.add_parser(
+        "demo",
+        help="train a Vision Transformer on real handwritten digits and draw what it learned",
+        description="Train a Vision Transformer on real handwritten digits, tell how many it reads right that it has "
+        "never seen, and write its weights and pictures of what it learned.",
+        allow_abbrev=False,
+    )
+    demo_parser.add_argument(
+        "--seed", type=whole_number(0), metavar="N", help="seed of all random draws (default: %(default)s)"
+    )
+    demo_parser.add_argument(
+        "--epochs", type=whole_number(1), metavar="N", help="passes over the training images (default: %(default)s)"
+    )
+    demo_parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for the weights and pictures (default: %(default)s)"
+    )
+    demo_parser.add_argument("--quiet", action="store_true", help="print no progress")
+    recipe = inspect.signature(vit_digits.run).parameters
+    demo_parser.set_defaults(command=demo, **{name: parameter.default for name, parameter in recipe.items()})
+
+    lab_parser = commands.add_parser(
+        "lab",
+        help="open the lecture notebooks in JupyterLab",
+        description="Open the lecture notebooks in JupyterLab. An installation outside the checkout copies them to "
+        "minitx-notebooks/ in the working folder first and never overwrites a file there.",
+        allow_abbrev=False,
+    )
+    lab_parser.set_defaults(command=lab)
+    return parser
+
+
+def main(arguments=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        The words after ``minitx``; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 1 a file could not be read or written, 2 wrong use, 130 interrupted.
+    """
+    parsed = build_parser().parse_args(arguments)
+    try:
+        parsed.command(parsed)
+    except CommandError as error:
+        print(f"minitx: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"minitx: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nminitx: interrupted", file=sys.stderr)
+        return 130
+    return 0
