@@ -1,0 +1,24 @@
+"""The engine: Tensors that remember where they came from, and the way back to their gradients.
+
+Read `tensor.py` (what is recorded), `ops.py` (how a NumPy function becomes differentiable), `backward.py` (how gradients flow),
+then the ops themselves: `arithmetic.py`, `reductions.py`, `shaping.py`, `indexing.py`, `products.py`. Notebook: 00.
+"""
+
+from minitx.autograd import methods  # noqa: F401  (attaches the operators to Tensor)
+from minitx.autograd.backward import GraphError, grad
+from minitx.autograd.ops import elementary, fused
+from minitx.autograd.randomness import generator, manual_seed
+from minitx.autograd.tensor import Tensor, is_grad_enabled, no_grad, tensor
+
+__all__ = [
+    "GraphError",
+    "Tensor",
+    "elementary",
+    "fused",
+    "generator",
+    "grad",
+    "is_grad_enabled",
+    "manual_seed",
+    "no_grad",
+    "tensor",
+]

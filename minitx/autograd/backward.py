@@ -1,0 +1,333 @@
+"""Going backward: from a result to the gradients of everything that it was computed from.
+
+For y = f(x) and a loss L, reverse mode turns dL/dy into dL/dx = (dy/dx)ᵀ dL/dy, one recorded op at a time, from the result
+back to the leaves. A value that was used twice receives two gradients, and they add up; so an op may only pass its
+gradient on when all that used its output have passed on theirs, which is why nodes are visited in reverse order of birth.
+
+Here lives everything that a rule or pullback need not know: summing over broadcast axes, checking shapes and dtypes,
+adding up without ever writing into a shared buffer, freeing what is used up. No recursion: chains may be as long as memory allows.
+Source: Griewank & Walther 2008, section 3.2. Notebook: 00.
+"""
+
+from operator import attrgetter
+
+import numpy as np
+
+from minitx.autograd.ops import argument_name, elementary
+from minitx.autograd.tensor import Tensor, made
+
+_birth_of = attrgetter("birth")
+
+
+class GraphError(RuntimeError):
+    """A backward pass was asked of a graph that cannot give it."""
+
+
+def backward(output, gradient=None, retain_graph=False):
+    """Add the gradient of `output` to the `.grad` of every leaf it was computed from.
+
+    Parameters
+    ----------
+    output : Tensor
+        Usually a loss, with a single element.
+    gradient : array_like, optional
+        dL/d output, of the shape of `output`. A single element needs none: it is 1.
+    retain_graph : bool
+        Keep the graph, for going backward through it again.
+
+    Raises
+    ------
+    GraphError
+        If nothing was recorded, if the graph was used up by an earlier pass, or if a leaf was changed since.
+    ValueError
+        If `gradient` is missing or does not have the shape of `output`.
+
+    Examples
+    --------
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).backward(np.array([1.0, 10.0]))
+    >>> x.grad
+    array([ 2., 40.], dtype=float32)
+    """
+    leaves = {}
+    found = _propagate(output, _seed("backward", output, gradient, False), retain=retain_graph, leaves=leaves)
+    for key, leaf in leaves.items():
+        if key in found:
+            step = found[key]
+            leaf.grad = step if leaf.grad is None else np.asarray(leaf.grad + step)
+
+
+def grad(output, inputs, gradient=None, create_graph=False):
+    """Return the gradients of `output` with respect to any Tensors; no `.grad` is touched.
+
+    Parameters
+    ----------
+    output : Tensor
+        What to differentiate.
+    inputs : Tensor or sequence of Tensors
+        Leaves or intermediate results that `output` was computed from.
+    gradient : array_like or Tensor, optional
+        dL/d output; a single element needs none.
+    create_graph : bool
+        Record the backward pass too and return Tensors, to be differentiated again. The graph of `output` is then kept.
+
+    Returns
+    -------
+    ndarray, Tensor or list
+        One gradient for a single Tensor, a list for a sequence; Tensors if `create_graph`.
+
+    Raises
+    ------
+    GraphError
+        As `backward`, and if an input has no part in `output`.
+
+    Examples
+    --------
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> slope = grad(x**3, x, create_graph=True)
+    >>> slope.item(), grad(slope, x).item()
+    (12.0, 12.0)
+    """
+    single = isinstance(inputs, Tensor)
+    wanted = [inputs] if single else list(inputs)
+    for number, tensor in enumerate(wanted):
+        if not isinstance(tensor, Tensor) or not tensor.requires_grad:
+            raise GraphError(
+                f"grad: input {number} records nothing; make it with Tensor(..., requires_grad=True), "
+                "and compute the output from that same Tensor."
+            )
+    found = gradients_of(output, wanted, gradient, create_graph)
+    for number, result in enumerate(found):
+        if result is None:
+            raise GraphError(
+                f"grad: input {number}, of shape {wanted[number].shape}, has no part in the output; was the output computed from "
+                "another copy of it, or through .detach(), .numpy() or no_grad()?"
+            )
+    return found[0] if single else found
+
+
+def gradients_of(output, inputs, gradient=None, create_graph=False):
+    """Return a list of gradients as `grad` does, with None for inputs that have no part in `output`.
+
+    Examples
+    --------
+    >>> x, z = Tensor([1.0], requires_grad=True), Tensor([1.0], requires_grad=True)
+    >>> gradients_of(x * 2, [x, z])
+    [array([2.], dtype=float32), None]
+    """
+    seed = _seed("grad", output, gradient, create_graph)
+    wanted = {_key(tensor) for tensor in inputs}
+    found = _propagate(output, seed, retain=create_graph, wanted=wanted, create_graph=create_graph)
+    return [found.get(_key(tensor)) for tensor in inputs]
+
+
+@elementary(lambda g, y, x: g)
+def alias(x):
+    """The same values under a new node: what tells two uses of one Tensor apart."""
+    return x
+
+
+def _key(tensor):
+    return id(tensor) if tensor.node is None else id(tensor.node)
+
+
+def _seed(name, output, gradient, create_graph):
+    """Check what the pass starts from, and return dL/d output."""
+    if not isinstance(output, Tensor) or not output.requires_grad:
+        raise GraphError(
+            f"{name}: nothing was recorded, so there is nothing to differentiate. Either no input had requires_grad=True, or the graph "
+            "was cut by .detach(), .numpy() or no_grad()."
+        )
+    if gradient is None:
+        if output.size != 1:
+            raise ValueError(
+                f"{name}: the output has shape {output.shape}; only a single element has an obvious gradient (1). Reduce it first, "
+                "for example with .sum(), or pass gradient= with that shape."
+            )
+        gradient = np.ones_like(output.data)
+    elif not isinstance(gradient, Tensor):
+        gradient = np.array(gradient, dtype=output.dtype)
+    if gradient.shape != output.shape:
+        raise ValueError(
+            f"{name}: gradient has shape {gradient.shape}, but the output has {output.shape}; they must be equal."
+        )
+    if create_graph:
+        return gradient if isinstance(gradient, Tensor) else made(gradient)
+    return gradient.data if isinstance(gradient, Tensor) else gradient
+
+
+def _reachable(output):
+    """Every node that `output` was computed from, the youngest first."""
+    nodes = {} if output.node is None else {id(output.node): output.node}
+    stack = list(nodes.values())
+    while stack:
+        node = stack.pop()
+        if node.released:
+            raise GraphError(
+                "backward: this graph was used up by an earlier backward pass, which freed it. Run the forward pass again, "
+                "or give the first pass retain_graph=True."
+            )
+        for parent in node.parents:
+            above = parent.node
+            if above is not None and id(above) not in nodes:
+                nodes[id(above)] = above
+                stack.append(above)
+    return sorted(nodes.values(), key=_birth_of, reverse=True)
+
+
+def _leading_to(wanted, nodes):
+    """Keys of the wanted Tensors and of all nodes between them and the output: nothing else needs a gradient."""
+    leading = set(wanted)
+    for node in reversed(nodes):
+        if any(_key(parent) in leading for parent in node.parents):
+            leading.add(id(node))
+    return leading
+
+
+def _propagate(output, seed, retain, leaves=None, wanted=None, create_graph=False):
+    """Run the graph backward; return the gradients of all leaves (noted in `leaves`) or of the keys in `wanted`.
+
+    Every gradient returned is an array (or Tensor) that nobody else holds.
+    """
+    nodes = _reachable(output)
+    needed = None if wanted is None else _leading_to(wanted, nodes)
+    pending = {_key(output): seed}
+    owned = set()
+    if output.node is None and leaves is not None:
+        leaves[id(output)] = output
+    for node in nodes:
+        key = id(node)
+        g = pending.get(key) if wanted is not None and key in wanted else pending.pop(key, None)
+        pairs = [
+            (parent, position)
+            for parent, position in zip(node.parents, node.positions)
+            if needed is None or _key(parent) in needed
+        ]
+        if g is None or not pairs:
+            continue
+        if node.stamp != sum([parent.version for parent in node.parents]):
+            raise GraphError(_stale(node))
+        for parent, gradient in _contributions(node, g, pairs, create_graph):
+            gradient = _fitted(gradient, parent, node, create_graph)
+            target = _key(parent)
+            if leaves is not None and parent.node is None:
+                leaves[target] = parent
+            held = pending.get(target)
+            if held is None:
+                pending[target] = gradient
+            elif create_graph:
+                pending[target] = held + gradient
+            elif target in owned:
+                held += gradient
+            else:
+                pending[target] = np.asarray(held + gradient)
+                owned.add(target)
+        if not retain:
+            node.release()
+    if create_graph:
+        return pending
+    return {key: value if key in owned else value.copy() for key, value in pending.items()}
+
+
+def _contributions(node, g, pairs, create_graph):
+    """Replace the position in each (parent, position) by the gradient that the op's rules or pullback give."""
+    op = node.op
+    if op.fused and create_graph:
+        return _through_twin(node, g, pairs)
+    if op.fused:
+        pullback = node.pullback
+        if type(pullback) is tuple:
+            return [(parent, _called(pullback, position, node)(g)) for parent, position in pairs]
+        gradients = pullback(g)
+        if type(gradients) is not tuple:
+            gradients = (gradients,)
+        return [(parent, _called(gradients, position, node)) for parent, position in pairs]
+    output, values = node.output, node.values
+    if create_graph:
+        output, values = made(output, node), list(values)
+        for parent, position in zip(node.parents, node.positions):
+            values[position] = parent
+    if op.every is not None:
+        return [(parent, op.every(position, g, output, *values, **node.options)) for parent, position in pairs]
+    return [(parent, op.rules[position](g, output, *values, **node.options)) for parent, position in pairs]
+
+
+def _called(entries, position, node):
+    if position >= len(entries) or entries[position] is None:
+        raise GraphError(
+            f"{node.op.__name__}: argument {position} ({argument_name(node.op, position)}) has no derivative, but the Tensor given there "
+            "wants a gradient; pass it as x.detach() to treat it as a constant."
+        )
+    return entries[position]
+
+
+def _through_twin(node, g, pairs):
+    """Differentiate a fused op by its composed twin, recording, so that the result can be differentiated again."""
+    if node.op.twin is None:
+        raise GraphError(
+            f"{node.op.__name__}: a fused op has second derivatives only through a twin composed of elementary ops; "
+            "declare it with @fused(twin=...)."
+        )
+    values = list(node.values)
+    for parent, position in zip(node.parents, node.positions):
+        values[position] = alias(parent)
+    inputs = [values[position] for _, position in pairs]
+    gradients = gradients_of(node.op.twin(*values, **node.options), inputs, g, create_graph=True)
+    return [(parent, gradient) for (parent, _), gradient in zip(pairs, gradients) if gradient is not None]
+
+
+def _fitted(gradient, parent, node, create_graph):
+    """Bring a gradient to the shape and dtype of the argument it belongs to, or say why that cannot be."""
+    array = parent._array
+    if create_graph:
+        if not isinstance(gradient, Tensor):
+            gradient = made(np.asarray(gradient))
+    elif type(gradient) is not np.ndarray:
+        gradient = gradient.data if isinstance(gradient, Tensor) else np.asarray(gradient)
+    if gradient.shape != array.shape:
+        gradient = unbroadcast(gradient, array.shape, node.op.__name__)
+    if gradient.dtype != array.dtype:
+        if gradient.dtype.kind not in "fiub":
+            raise TypeError(
+                f"{node.op.__name__}: its derivative has dtype {gradient.dtype}; gradients are real floating-point numbers."
+            )
+        gradient = gradient.astype(array.dtype)
+    return gradient
+
+
+def unbroadcast(gradient, shape, name):
+    """Sum `gradient` over the axes along which an argument of `shape` was repeated by broadcasting.
+
+    Parameters
+    ----------
+    gradient : ndarray or Tensor
+        The gradient of the repeated argument.
+    shape : tuple of int
+        The shape of the argument before broadcasting.
+    name : str
+        The op, for the message.
+
+    Examples
+    --------
+    >>> unbroadcast(np.ones((4, 3)), (3,), "add")
+    array([4., 4., 4.])
+    """
+    extra = gradient.ndim - len(shape)
+    repeated = tuple(
+        axis for axis, length in enumerate(gradient.shape) if axis < extra or (shape[axis - extra] == 1 and length != 1)
+    )
+    summed = gradient.sum(axis=repeated, keepdims=True) if extra >= 0 else gradient
+    if summed.shape[extra:] != tuple(shape) or extra < 0:
+        raise ValueError(
+            f"{name}: its derivative has shape {gradient.shape} for an argument of shape {tuple(shape)}, and no broadcasting explains the "
+            "difference; the rule or pullback must return the argument's shape (before summing over broadcast axes)."
+        )
+    return summed.reshape(shape)
+
+
+def _stale(node):
+    shapes = ", ".join(str(parent.shape) for parent in node.parents if parent.node is None)
+    return (
+        f"backward: a leaf that '{node.op.__name__}' used (shape {shapes}) was changed in place after the forward pass, "
+        "by an optimizer step, load_state_dict or writable(); the saved values are stale. Run the forward pass again first."
+    )
