@@ -1,7 +1,8 @@
 """The engine: Tensors that remember where they came from, and the way back to their gradients.
 
-Read `tensor.py` (what is recorded), `ops.py` (how a NumPy function becomes differentiable), `backward.py` (how gradients flow),
-then the ops themselves: `arithmetic.py`, `reductions.py`, `shaping.py`, `indexing.py`, `products.py`. Notebook: 00.
+Read `tensor.py` (what is recorded), `ops.py` (how a NumPy function becomes differentiable), `backward.py` (how
+gradients flow), then the ops themselves: `arithmetic.py`, `reductions.py`, `shaping.py`, `indexing.py`, `products.py`.
+Notebook: 00.
 """
 
 from minitx.autograd import methods  # noqa: F401  (attaches the operators to Tensor)

@@ -1,7 +1,7 @@
 """Arithmetic and elementary functions, element by element, with one derivative line each.
 
-Each rule reads: given g = dL/dy, the output y and the arguments, this is dL/d argument. Arguments of different shapes are
-broadcast as in NumPy; the engine sums the gradient back. Notebook: 00.
+Each rule reads: given g = dL/dy, the output y and the arguments, this is dL/d argument. Arguments of different shapes
+are broadcast as in NumPy; the engine sums the gradient back. Notebook: 00.
 """
 
 import math

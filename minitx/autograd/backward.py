@@ -1,12 +1,13 @@
 """Going backward: from a result to the gradients of everything that it was computed from.
 
-For y = f(x) and a loss L, reverse mode turns dL/dy into dL/dx = (dy/dx)ᵀ dL/dy, one recorded op at a time, from the result
-back to the leaves. A value that was used twice receives two gradients, and they add up; so an op may only pass its
-gradient on when all that used its output have passed on theirs, which is why nodes are visited in reverse order of birth.
+For y = f(x) and a loss L, reverse mode turns dL/dy into dL/dx = (dy/dx)ᵀ dL/dy, one recorded op at a time, from the
+result back to the leaves. A value that was used twice receives two gradients, and they add up; so an op may only pass
+its gradient on when all that used its output have passed on theirs, which is why nodes are visited in reverse order of
+birth.
 
 Here lives everything that a rule or pullback need not know: summing over broadcast axes, checking shapes and dtypes,
-adding up without ever writing into a shared buffer, freeing what is used up. No recursion: chains may be as long as memory allows.
-Source: Griewank & Walther 2008, section 3.2. Notebook: 00.
+adding up without ever writing into a shared buffer, freeing what is used up. No recursion: chains may be as long as
+memory allows. Source: Griewank & Walther 2008, section 3.2. Notebook: 00.
 """
 
 from operator import attrgetter
@@ -100,7 +101,8 @@ def grad(output, inputs, gradient=None, create_graph=False):
     for number, result in enumerate(found):
         if result is None:
             raise GraphError(
-                f"grad: input {number}, of shape {wanted[number].shape}, has no part in the output; was the output computed from "
+                f"grad: input {number}, of shape {wanted[number].shape}, has no part in the output; was the output "
+                "computed from "
                 "another copy of it, or through .detach(), .numpy() or no_grad()?"
             )
     return found[0] if single else found
@@ -135,13 +137,15 @@ def _seed(name, output, gradient, create_graph):
     """Check what the pass starts from, and return dL/d output."""
     if not isinstance(output, Tensor) or not output.requires_grad:
         raise GraphError(
-            f"{name}: nothing was recorded, so there is nothing to differentiate. Either no input had requires_grad=True, or the graph "
+            f"{name}: nothing was recorded, so there is nothing to differentiate. Either no input had "
+            "requires_grad=True, or the graph "
             "was cut by .detach(), .numpy() or no_grad()."
         )
     if gradient is None:
         if output.size != 1:
             raise ValueError(
-                f"{name}: the output has shape {output.shape}; only a single element has an obvious gradient (1). Reduce it first, "
+                f"{name}: the output has shape {output.shape}; only a single element has an obvious gradient (1). "
+                "Reduce it first, "
                 "for example with .sum(), or pass gradient= with that shape."
             )
         gradient = np.ones_like(output.data)
@@ -164,7 +168,8 @@ def _reachable(output):
         node = stack.pop()
         if node.released:
             raise GraphError(
-                "backward: this graph was used up by an earlier backward pass, which freed it. Run the forward pass again, "
+                "backward: this graph was used up by an earlier backward pass, which freed it. Run the forward pass "
+                "again, "
                 "or give the first pass retain_graph=True."
             )
         for parent in node.parents:
@@ -255,7 +260,8 @@ def _contributions(node, g, pairs, create_graph):
 def _called(entries, position, node):
     if position >= len(entries) or entries[position] is None:
         raise GraphError(
-            f"{node.op.__name__}: argument {position} ({argument_name(node.op, position)}) has no derivative, but the Tensor given there "
+            f"{node.op.__name__}: argument {position} ({argument_name(node.op, position)}) has no derivative, but the "
+            "Tensor given there "
             "wants a gradient; pass it as x.detach() to treat it as a constant."
         )
     return entries[position]
@@ -289,7 +295,8 @@ def _fitted(gradient, parent, node, create_graph):
     if gradient.dtype != array.dtype:
         if gradient.dtype.kind not in "fiub":
             raise TypeError(
-                f"{node.op.__name__}: its derivative has dtype {gradient.dtype}; gradients are real floating-point numbers."
+                f"{node.op.__name__}: its derivative has dtype {gradient.dtype}; gradients are real floating-point "
+                "numbers."
             )
         gradient = gradient.astype(array.dtype)
     return gradient
@@ -319,7 +326,8 @@ def unbroadcast(gradient, shape, name):
     summed = gradient.sum(axis=repeated, keepdims=True) if extra >= 0 else gradient
     if summed.shape[extra:] != tuple(shape) or extra < 0:
         raise ValueError(
-            f"{name}: its derivative has shape {gradient.shape} for an argument of shape {tuple(shape)}, and no broadcasting explains the "
+            f"{name}: its derivative has shape {gradient.shape} for an argument of shape {tuple(shape)}, and no "
+            "broadcasting explains the "
             "difference; the rule or pullback must return the argument's shape (before summing over broadcast axes)."
         )
     return summed.reshape(shape)
@@ -328,6 +336,8 @@ def unbroadcast(gradient, shape, name):
 def _stale(node):
     shapes = ", ".join(str(parent.shape) for parent in node.parents if parent.node is None)
     return (
-        f"backward: a leaf that '{node.op.__name__}' used (shape {shapes}) was changed in place after the forward pass, "
-        "by an optimizer step, load_state_dict or writable(); the saved values are stale. Run the forward pass again first."
+        f"backward: a leaf that '{node.op.__name__}' used (shape {shapes}) was changed in place after the forward "
+        "pass, "
+        "by an optimizer step, load_state_dict or writable(); the saved values are stale. Run the forward pass again "
+        "first."
     )

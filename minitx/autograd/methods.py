@@ -156,7 +156,8 @@ def _in_place(op):
             return op(self, other)
         if is_grad_enabled():
             raise ValueError(
-                f"{op.__name__}: this Tensor is a leaf that wants a gradient, and changing it in place would falsify the graph; "
+                f"{op.__name__}: this Tensor is a leaf that wants a gradient, and changing it in place would falsify "
+                "the graph; "
                 "do it inside `with no_grad():`, or write `y = x + ...`."
             )
         new = op(self.data, _plain(other))
@@ -210,7 +211,7 @@ _METHODS = {
     "reshape": _reshape,
     "transpose": _transpose,
     "flatten": lambda self: reshape(self, -1),
-    "T": property(transpose),
+    "T": property(lambda self: transpose(self), doc="The axes in reverse order."),
     "backward": backward,
     **{
         op.__name__.rstrip("_"): op

@@ -2,9 +2,9 @@
 
 An *elementary* op comes with one line per derivative, a rule `(g, y, *arguments) -> dL/d argument` for the incoming
 gradient g = dL/dy. A *fused* op returns `(output, pullback)`: plain NumPy with a hand-derived backward beside it,
-and, for derivatives of derivatives, a *twin* composed of elementary ops. Called on plain arrays an op is plain NumPy and
-records nothing; called with a Tensor it records one `Node`. What rules tend to forget (broadcasting, shapes, dtypes,
-accumulation) is done once, by `minitx.autograd.backward`.
+and, for derivatives of derivatives, a *twin* composed of elementary ops. Called on plain arrays an op is plain NumPy
+and records nothing; called with a Tensor it records one `Node`. What rules tend to forget (broadcasting, shapes,
+dtypes, accumulation) is done once, by `minitx.autograd.backward`.
 
 Source: the vector-Jacobian-product view of reverse mode, Baydin et al. 2018, section 3.2. Notebook: 00.
 """
@@ -23,11 +23,12 @@ def elementary(*rules, every=None):
     Parameters
     ----------
     *rules : callable or None
-        `rule(g, y, *arguments, **options)` gives the gradient of one argument, from the gradient `g` of the output `y` and the
-        arguments as the op was called. None marks an argument that has no derivative. A rule need not undo broadcasting:
-        the engine sums. Written with ops and operators, it also serves second derivatives.
+        `rule(g, y, *arguments, **options)` gives the gradient of one argument, from the gradient `g` of the output `y`
+        and the arguments as the op was called. None marks an argument that has no derivative. A rule need not undo
+        broadcasting: the engine sums. Written with ops and operators, it also serves second derivatives.
     every : callable, optional
-        For ops that take any number of arrays: `every(i, g, y, *arrays, **options)` gives the gradient of array number `i`.
+        For ops that take any number of arrays: `every(i, g, y, *arrays, **options)` gives the gradient of array number
+        `i`.
 
     Returns
     -------
@@ -61,10 +62,10 @@ def fused(kernel=None, *, twin=None):
     Parameters
     ----------
     kernel : callable
-        `kernel(*arrays, **options) -> (output, pullback)`. `pullback(g)` gives the gradient of the first argument, or a tuple of
-        gradients aligned with the leading positional arguments (None: not differentiable, or absent). Where skipping
-        unneeded gradients pays, `pullback` is itself a tuple of one function `g -> gradient` (or None) per argument. It must not
-        write to `g`, to the arguments or to what it saved.
+        `kernel(*arrays, **options) -> (output, pullback)`. `pullback(g)` gives the gradient of the first argument, or a
+        tuple of gradients aligned with the leading positional arguments (None: not differentiable, or absent). Where
+        skipping unneeded gradients pays, `pullback` is itself a tuple of one function `g -> gradient` (or None) per
+        argument. It must not write to `g`, to the arguments or to what it saved.
     twin : callable, optional
         The same function composed of elementary ops. Second derivatives go through it.
 
@@ -160,7 +161,8 @@ def _refuse_undifferentiable(op, positions):
     for position in positions:
         if position >= len(op.rules) or op.rules[position] is None:
             raise ValueError(
-                f"{op.__name__}: argument {position} ({argument_name(op, position)}) has no derivative, but the Tensor given there "
+                f"{op.__name__}: argument {position} ({argument_name(op, position)}) has no derivative, but the "
+                "Tensor given there "
                 "wants a gradient; pass it as x.detach() to treat it as a constant."
             )
 
@@ -185,7 +187,8 @@ def argument_name(op, position):
 _HINTS = (
     (
         "broadcast",
-        "Shapes are compared from the right; lengths must be equal or 1. Use reshape or expand_dims to line the axes up.",
+        "Shapes are compared from the right; lengths must be equal or 1. Use reshape or expand_dims to line the axes "
+        "up.",
     ),
     ("cannot reshape", "The new shape must hold the same number of elements; one length may be -1, to be worked out."),
     ("out of bounds", "Axes count from 0, or from -1 backwards; indices likewise."),

@@ -1,8 +1,8 @@
 """Matrix products: `matmul` for one or two axes and batches of matrices, `einsum` for everything else.
 
-For y = a b with g = dL/dy, the derivatives are dL/da = g bᵀ and dL/db = aᵀ g (Petersen & Pedersen 2012, section 2.5): the
-one rule on which every layer of a network stands. For `einsum`, the gradient of an operand is again an einsum, of the
-output's gradient with the other operands. Notebook: 00.
+For y = a b with g = dL/dy, the derivatives are dL/da = g bᵀ and dL/db = aᵀ g (Petersen & Pedersen 2012, section 2.5):
+the one rule on which every layer of a network stands. For `einsum`, the gradient of an operand is again an einsum, of
+the output's gradient with the other operands. Notebook: 00.
 """
 
 import string
@@ -38,8 +38,9 @@ def _right_rule(g, y, a, b):
 def matmul(a, b):
     """Multiply matrices: (..., N, K) with (..., K, M) gives (..., N, M). Leading axes are broadcast.
 
-    A one-dimensional argument is a row on the left and a column on the right, and its axis vanishes from the result. A batch on
-    the left of a single matrix is multiplied as one tall matrix, which is several times faster than one by one.
+    A one-dimensional argument is a row on the left and a column on the right, and its axis vanishes from the result. A
+    batch on the left of a single matrix is multiplied as one tall matrix, which is several times faster than one by
+    one.
 
     Examples
     --------
@@ -54,7 +55,8 @@ def matmul(a, b):
         return np.matmul(a, b)
     except ValueError as error:
         raise ValueError(
-            f"matmul: shapes {np.shape(a)} and {np.shape(b)} do not fit; the last axis of the first must be as long as the second-to-last "
+            f"matmul: shapes {np.shape(a)} and {np.shape(b)} do not fit; the last axis of the first must be as long "
+            "as the second-to-last "
             "axis of the second (the only axis, if it has one), and leading axes must broadcast."
         ) from error
 
@@ -95,9 +97,10 @@ def einsum(subscripts, *operands):
     Parameters
     ----------
     subscripts : str
-        Such as "bqd,bkd->bqk": one letter per axis, "..." for any further axes (broadcast). Letters that are missing from the
-        output are summed over; a letter repeated within an operand reads its diagonal; without "->" the output is every
-        letter that occurs once, in alphabetical order. NumPy's form with lists of integers after each operand works too.
+        Such as "bqd,bkd->bqk": one letter per axis, "..." for any further axes (broadcast). Letters that are missing
+        from the output are summed over; a letter repeated within an operand reads its diagonal; without "->" the output
+        is every letter that occurs once, in alphabetical order. NumPy's form with lists of integers after each operand
+        works too.
     *operands : arrays or Tensors
 
     Raises
@@ -136,7 +139,8 @@ def _explicit(subscripts, ndims):
     inputs = left.split(",")
     if len(inputs) != len(ndims):
         raise ValueError(
-            f"einsum: '{subscripts}' names {len(inputs)} operands, but {len(ndims)} were given; separate one group of letters each by commas."
+            f"einsum: '{subscripts}' names {len(inputs)} operands, but {len(ndims)} were given; separate one group of "
+            "letters each by commas."
         )
     free = "".join(sorted(set(string.ascii_letters) - set(subscripts)))
     longest = 0
@@ -144,7 +148,8 @@ def _explicit(subscripts, ndims):
         named = len(letters.replace("...", ""))
         if named > ndim or (named < ndim and "..." not in letters):
             raise ValueError(
-                f"einsum: operand {number} has {ndim} axes, but '{letters}' names {named}; one letter per axis, or '...' for the rest."
+                f"einsum: operand {number} has {ndim} axes, but '{letters}' names {named}; one letter per axis, or "
+                "'...' for the rest."
             )
         longest = max(longest, ndim - named)
     broadcast = free[:longest]

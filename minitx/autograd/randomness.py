@@ -1,8 +1,8 @@
 """The default random generator: one seed for initial values, dropout masks and samples.
 
-All random draws of the library come from one `numpy.random.Generator` per program, seeded with `manual_seed`, so that the
-same seed on the same machine gives the same bits. Besides the `no_grad` switch it is the only global state in the package.
-Notebook: 00.
+All random draws of the library come from one `numpy.random.Generator` per program, seeded with `manual_seed`, so that
+the same seed on the same machine gives the same bits. Besides the `no_grad` switch it is the only global state in the
+package. Notebook: 00.
 """
 
 import numpy as np

@@ -158,8 +158,8 @@ def _count(x, lengths):
 def prod(x, axis=None, keepdims=False):
     """Multiply along `axis`.
 
-    The derivative for one factor is the product of all the others: what comes before it times what comes after it. (Dividing
-    the whole product by the factor would fail at zeros.)
+    The derivative for one factor is the product of all the others: what comes before it times what comes after it.
+    (Dividing the whole product by the factor would fail at zeros.)
 
     Examples
     --------

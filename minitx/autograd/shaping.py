@@ -199,7 +199,8 @@ def stack(arrays, axis=0):
 
 
 def split(x, indices_or_sections, axis=0):
-    """Cut into a list of parts along `axis`: into equal ones, or before the given indices. NumPy's meaning, not PyTorch's.
+    """Cut into a list of parts along `axis`: into equal ones, or before the given indices. NumPy's meaning, not
+    PyTorch's.
 
     Raises
     ------

@@ -37,7 +37,7 @@ def is_grad_enabled():
     return _mode.recording
 
 
-class no_grad(contextlib.ContextDecorator):  # noqa: N801  (PyTorch's name)
+class no_grad(contextlib.ContextDecorator):
     """Record nothing inside: as a `with` block or as a decorator, for this thread only.
 
     Examples
@@ -50,7 +50,8 @@ class no_grad(contextlib.ContextDecorator):  # noqa: N801  (PyTorch's name)
     """
 
     def __enter__(self):
-        # The decorator form enters the same object again in nested and concurrent calls: the old values are a stack per thread.
+        # The decorator form enters the same object again in nested and concurrent calls: the old values are a stack per
+        # thread.
         _mode.__dict__.setdefault("before", []).append(_mode.recording)
         _mode.recording = False
 
@@ -109,7 +110,8 @@ class Tensor:
     Parameters
     ----------
     x : array_like
-        Copied. Arrays keep their dtype; Python floats (and NumPy scalars) become float32, ints and bools stay what they are.
+        Copied. Arrays keep their dtype; Python floats (and NumPy scalars) become float32, ints and bools stay what they
+        are.
     requires_grad : bool
         Whether `backward` should leave a gradient in `.grad`. Needs floating-point values.
 
@@ -233,7 +235,8 @@ class Tensor:
     def __deepcopy__(self, memo):
         if self.node is not None:
             raise TypeError(
-                f"deepcopy: this Tensor was computed by '{self.node.op.__name__}' and is part of a graph; copy x.detach()."
+                f"deepcopy: this Tensor was computed by '{self.node.op.__name__}' and is part of a graph; copy "
+                "x.detach()."
             )
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
