@@ -139,21 +139,16 @@ def heavy_imports(package):
     return found
 
 
-def names_bound_by(target):
-    """Yield the plain names that an assignment target binds."""
-    for node in ast.walk(target):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-
-
 def definitions(tree):
-    """Yield (line, name) for everything that a file defines at its top level, imports apart."""
+    """Yield (line, name) for each function, class and variable that a file defines at its top level."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.lineno, node.name
-        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.For | ast.With | ast.If | ast.Try):
-            for name in names_bound_by(node):
-                yield node.lineno, name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            for target in getattr(node, "targets", None) or [node.target]:
+                for part in ast.walk(target):
+                    if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                        yield node.lineno, part.id
 
 
 def names_defined_twice(package):
@@ -235,7 +230,7 @@ GOOD = {
     "__init__.py": "from minitx.nn.linear import Linear\n__version__ = '1'\n",
     "functional.py": "from minitx.autograd.reductions import sum_\nsum = sum_\n",
     "autograd/reductions.py": "import numpy as np\ndef sum_(input):\n    'Sum.'\n    return np.sum(input)\n",
-    "nn/linear.py": "from minitx.autograd.reductions import sum_\nclass Linear:\n    'A.'\n    def sum(self): sum_(1)\n",
+    "nn/linear.py": "from minitx.autograd.reductions import sum_\nclass Linear:\n    'M'\n    def sum(self): sum_(1)\n",
     "plot/images.py": "def show():\n    'Show.'\n    import matplotlib.pyplot as plt\n    plt.show()\n",
     "recipes/digits.py": "from minitx.nn.linear import Linear\ndef run():\n    'Run.'\n    Linear()\n",
     "recipes/letters.py": "def run():\n    'Run.'\n",
