@@ -1,0 +1,21 @@
+"""Data as plain arrays: real digits that come with the package, readers for users' files, batches, augmentation.
+
+Images are float32 ``(n, C, H, W)`` with values 0-1, labels int64 ``(n,)``. Nothing here knows about Tensors.
+"""
+
+from minitx.data.augmentation import affine, random_affine
+from minitx.data.cifar import load_cifar10, load_cifar100
+from minitx.data.digits import load_digits
+from minitx.data.idx import load_mnist, read_idx
+from minitx.data.loader import DataLoader
+
+__all__ = [
+    "DataLoader",
+    "affine",
+    "load_cifar10",
+    "load_cifar100",
+    "load_digits",
+    "load_mnist",
+    "random_affine",
+    "read_idx",
+]
