@@ -163,9 +163,11 @@ def _sample_bilinear(images, source_x, source_y):
     source_x -= left  # from here on the share of the right and of the lower neighbours, 0-1
     source_y -= top
 
-    corner = top * (width + 2) + left
-    corner += np.arange(count)[:, None, None] * ((height + 2) * (width + 2))
-    flat = framed.reshape(channels, -1)
+    line = width + 2
+    frame = (height + 2) * line
+    corner = top * line + left
+    corner += np.arange(count)[:, None, None] * frame
+    flat = framed.reshape(channels, count * frame)
 
     def neighbours(offset):
         return np.take(flat, corner + offset, axis=1, mode="clip")  # (C, B, H, W); clip is NumPy's fast mode
@@ -174,7 +176,7 @@ def _sample_bilinear(images, source_x, source_y):
     right -= upper
     right *= source_x
     upper += right
-    lower, right = neighbours(width + 2), neighbours(width + 3)
+    lower, right = neighbours(line), neighbours(line + 1)
     right -= lower
     right *= source_x
     lower += right
