@@ -42,6 +42,8 @@ def linear(x, weight, bias=None):
 
     Raises
     ------
+    TypeError
+        If `x` holds integers and `weight` does not.
     ValueError
         If the shapes do not fit.
 
@@ -50,7 +52,7 @@ def linear(x, weight, bias=None):
     >>> linear(np.array([1.0, 2.0]), np.array([[3.0, 4.0], [5.0, 6.0]]), np.array([0.0, 1.0]))
     array([11., 18.])
     """
-    _check_shapes(x, weight, bias)
+    _check_linear(x, weight, bias)
     wide, narrow = weight.shape
     rows = x.reshape(math.prod(x.shape[:-1]), narrow)
     y = rows @ weight.T
@@ -69,7 +71,9 @@ def linear(x, weight, bias=None):
     return y.reshape(*x.shape[:-1], wide), (to_x, to_weight, None if bias is None else to_bias)
 
 
-def _check_shapes(x, weight, bias):
+def _check_linear(x, weight, bias):
+    if x.dtype.kind in "iub" and weight.dtype.kind == "f":
+        raise TypeError(f"linear: x holds {x.dtype} and weight {weight.dtype}; convert x: x.astype(np.{weight.dtype}).")
     if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear: x of shape {x.shape} does not fit weight of shape {weight.shape}; "

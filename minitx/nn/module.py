@@ -16,12 +16,12 @@ import numpy as np
 from minitx.autograd.tensor import Tensor, _as_numbers
 
 
-class _State(threading.local):
+class _Context(threading.local):
     callbacks = ()
     shapes_only = False
 
 
-_state = _State()
+_context = _Context()
 
 
 @contextlib.contextmanager
@@ -45,12 +45,12 @@ def watch_calls(callback):
     Linear (5, 2)
     Sequential (5, 2)
     """
-    before = _state.callbacks
-    _state.callbacks = (*before, callback)
+    before = _context.callbacks
+    _context.callbacks = (*before, callback)
     try:
         yield
     finally:
-        _state.callbacks = before
+        _context.callbacks = before
 
 
 @contextlib.contextmanager
@@ -68,12 +68,12 @@ def shapes_only():
     >>> huge.num_parameters()
     1000001000000
     """
-    before = _state.shapes_only
-    _state.shapes_only = True
+    before = _context.shapes_only
+    _context.shapes_only = True
     try:
         yield
     finally:
-        _state.shapes_only = before
+        _context.shapes_only = before
 
 
 def is_shapes_only():
@@ -85,7 +85,7 @@ def is_shapes_only():
     ...     is_shapes_only()
     True
     """
-    return _state.shapes_only
+    return _context.shapes_only
 
 
 class Parameter(Tensor):
@@ -129,8 +129,8 @@ class Parameter(Tensor):
 class Module:
     """Base class of all layers and models.
 
-    A subclass calls `super().__init__()` first, sets Parameters and Modules as attributes, and defines `forward`. Inputs
-    may be plain arrays or Tensors; floating-point inputs must have the dtype of the module's own parameters.
+    A subclass calls `super().__init__()` first, sets Parameters and Modules as attributes, and defines `forward`.
+    Inputs may be plain arrays or Tensors; floating-point inputs must have the dtype of the module's own parameters.
 
     Attributes
     ----------
@@ -187,7 +187,7 @@ class Module:
     def __call__(self, *inputs, **options):
         self.check_inputs(inputs, options)
         output = self.forward(*inputs, **options)
-        for callback in _state.callbacks:
+        for callback in _context.callbacks:
             callback(self, inputs, output)
         return output
 
@@ -232,7 +232,7 @@ class Module:
 
     def named_parameters(self):
         """Yield (dotted name, Parameter) pairs; a shared Parameter comes once, under its first name."""
-        yield from _once((name, value) for name, _, _, value in self._entries() if isinstance(value, Parameter))
+        yield from _each_once((name, value) for name, _, _, value in self._entries() if isinstance(value, Parameter))
 
     def parameters(self):
         """Yield every Parameter once."""
@@ -241,11 +241,13 @@ class Module:
 
     def named_buffers(self):
         """Yield (dotted name, array) pairs of the buffers."""
-        yield from _once((name, value) for name, _, _, value in self._entries() if not isinstance(value, Parameter))
+        yield from _each_once(
+            (name, value) for name, _, _, value in self._entries() if not isinstance(value, Parameter)
+        )
 
     def named_modules(self):
         """Yield (dotted name, module) pairs, this module first under the empty name; shared modules come once."""
-        yield from _once((prefix[:-1], module) for prefix, module in self._walk())
+        yield from _each_once((prefix[:-1], module) for prefix, module in self._walk())
 
     def modules(self):
         """Yield this module and all modules below it, once each."""
@@ -254,7 +256,7 @@ class Module:
 
     def children(self):
         """Yield the modules directly below this one, once each."""
-        for _, module in _once((name, value) for name, value in vars(self).items() if isinstance(value, Module)):
+        for _, module in _each_once((name, value) for name, value in vars(self).items() if isinstance(value, Module)):
             yield module
 
     def num_parameters(self):
@@ -298,7 +300,7 @@ class Module:
 
     def state_dict(self):
         """Return copies of all parameters and buffers by dotted name; shared ones appear under each of their names."""
-        return {name: _array(value).copy() for name, _, _, value in self._entries()}
+        return {name: _values_of(value).copy() for name, _, _, value in self._entries()}
 
     def load_state_dict(self, arrays, strict=True):
         """Copy parameters and buffers in by name, converted to the dtype they have here. All fit, or nothing changes.
@@ -320,7 +322,7 @@ class Module:
         ValueError
             With every missing, unexpected and mis-shaped name, if the arrays do not fit.
         """
-        arrays = {name: _array(value) for name, value in arrays.items()}
+        arrays = {name: _values_of(value) for name, value in arrays.items()}
         entries = {name: (module, key, value) for name, module, key, value in self._entries()}
         missing = [name for name in entries if name not in arrays]
         unexpected = [name for name in arrays if name not in entries]
@@ -389,7 +391,7 @@ def _branches(entries):
     return drawn
 
 
-def _once(pairs):
+def _each_once(pairs):
     """Drop (name, thing) pairs whose thing came before."""
     seen = set()
     for name, thing in pairs:
@@ -414,10 +416,10 @@ def _torn(entries, arrays):
 
 
 def _hollow(value):
-    return value.size > 1 and not any(_array(value).strides)
+    return value.size > 1 and not any(_values_of(value).strides)
 
 
-def _array(value):
+def _values_of(value):
     return value.data if isinstance(value, Tensor) else np.asarray(value)
 
 

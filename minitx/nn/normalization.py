@@ -3,7 +3,7 @@
     x̂ = (x - mean(x)) / √(var(x) + eps)        y = x̂ · weight + bias
     dL/dx = (ĝ - mean(ĝ) - x̂ · mean(ĝ · x̂)) / √(var(x) + eps)        ĝ = dL/dy · weight
 
-Mean and variance depend on x, hence the two means that are taken off the gradient: no gradient shifts or stretches a token.
+Mean and variance depend on x, hence the two means that are taken off the gradient: no step shifts or stretches a token.
 Source: Ba, Kiros & Hinton 2016, equations 3 and 4. Lecture concept: "add & norm" (D1 D2 D3). Notebook: 05.
 """
 
@@ -48,6 +48,8 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
 
     Raises
     ------
+    TypeError
+        If `x` holds integers.
     ValueError
         If the shapes do not fit.
 
@@ -58,13 +60,13 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
            [-1.,  1.]])
     """
     shape = _as_shape(normalized_shape)
-    _check_shapes(x, shape, weight, bias)
+    _check_layer_norm(x, shape, weight, bias)
     width = math.prod(shape)
     rows = x.reshape(math.prod(x.shape[: x.ndim - len(shape)]), width)
     # Sums over rows and columns are matrix-vector products: NumPy's reductions take two to four times as long.
     average = np.full(width, 1 / max(width, 1), x.dtype)
     normal = rows - (rows @ average)[:, None]
-    scale = 1 / np.sqrt(np.vecdot(normal, normal) * average[:1] + eps)[:, None]  # (rows, 1)
+    scale = 1 / np.sqrt(np.vecdot(normal, normal) / max(width, 1) + eps)[:, None]  # (rows, 1)
     normal *= scale
     y = normal if weight is None else normal * weight.reshape(width)
     if bias is not None:
@@ -90,7 +92,9 @@ def _as_shape(normalized_shape):
     return (normalized_shape,) if isinstance(normalized_shape, int | np.integer) else tuple(normalized_shape)
 
 
-def _check_shapes(x, shape, weight, bias):
+def _check_layer_norm(x, shape, weight, bias):
+    if x.dtype.kind != "f":
+        raise TypeError(f"layer_norm: x holds {x.dtype}, not floating-point numbers; convert it: x.astype(np.float32).")
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(
             f"layer_norm: x of shape {x.shape} does not end in normalized_shape={shape}; "
