@@ -1,0 +1,23 @@
+"""Training: optimizers, learning-rate schedules, gradient clipping, checkpoints, and the loop that uses them."""
+
+from minitx.training.checkpoints import load_checkpoint, save_checkpoint
+from minitx.training.clipping import clip_grad_norm
+from minitx.training.optimizers import SGD, Adam, AdamW, Optimizer
+from minitx.training.schedules import cosine_schedule, noam_schedule
+from minitx.training.trainer import Trainer, classification_loss, classification_scores, evaluate
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Optimizer",
+    "Trainer",
+    "classification_loss",
+    "classification_scores",
+    "clip_grad_norm",
+    "cosine_schedule",
+    "evaluate",
+    "load_checkpoint",
+    "noam_schedule",
+    "save_checkpoint",
+]
