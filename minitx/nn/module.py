@@ -241,9 +241,8 @@ class Module:
 
     def named_buffers(self):
         """Yield (dotted name, array) pairs of the buffers."""
-        yield from _each_once(
-            (name, value) for name, _, _, value in self._entries() if not isinstance(value, Parameter)
-        )
+        entries = self._entries()
+        yield from _each_once((name, value) for name, _, _, value in entries if not isinstance(value, Parameter))
 
     def named_modules(self):
         """Yield (dotted name, module) pairs, this module first under the empty name; shared modules come once."""
