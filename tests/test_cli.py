@@ -1,0 +1,145 @@
+"""What a user sees on the command line: help that reads well, one line when something is wrong, exit codes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import minitx
+from minitx import cli
+
+CHECKOUT = Path(minitx.__file__).parents[1]
+
+
+@pytest.fixture
+def minitx_command(tmp_path):
+    """Return a function that runs `minitx` in an empty folder, as a user would."""
+
+    def run(*words, path=()):
+        search_path = os.pathsep.join([*map(str, path), str(CHECKOUT)])
+        return subprocess.run(
+            [sys.executable, "-m", "minitx", *words],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": search_path, "COLUMNS": "100"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return run
+
+
+def test_version(minitx_command):
+    done = minitx_command("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"minitx {minitx.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--help"], ["demo", "lab", "in about a minute", "minitx demo --epochs 5"]),
+        (["demo", "--help"], ["--seed N", "--epochs N", "--out DIR", "--quiet", "default: 0", "default: minitx-demo"]),
+        (["lab", "--help"], ["JupyterLab", "never overwrites"]),
+    ],
+)
+def test_help_tells(words, told, minitx_command):
+    done = minitx_command(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [text for text in told if text not in done.stdout] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "required: COMMAND"),
+        (["trian"], "invalid choice: 'trian' (choose from"),
+        (["demo", "--sede", "1"], "unrecognized arguments: --sede 1"),
+        (["demo", "--ep", "1"], "unrecognized arguments: --ep 1"),
+        (["demo", "--seed", "-1"], "--seed: expected 0 or more, got -1"),
+        (["demo", "--seed", "one"], "--seed: expected a whole number, got 'one'"),
+        (["demo", "--epochs", "0"], "--epochs: expected 1 or more, got 0"),
+        (["demo", "--epochs", "2.5"], "--epochs: expected a whole number, got '2.5'"),
+        (["demo", "--epochs"], "--epochs: expected one argument"),
+        (["demo", "--out", "taken"], "cannot write to the folder 'taken': File exists"),
+        (["demo", "--out", "taken/inside"], "cannot write to the folder"),
+        (["lab", "notebook"], "unrecognized arguments: notebook"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(words, told, minitx_command, tmp_path):
+    (tmp_path / "taken").write_text("a file, not a folder")
+    done = minitx_command(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("minitx: ") and done.stderr.count("\n") == 1
+    assert told in done.stderr
+
+
+def test_demo_trains_and_writes_what_it_lists(minitx_command, tmp_path):
+    done = minitx_command("demo", "--epochs", "1", "--out", "results", "--quiet")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "test accuracy: " in done.stdout
+    written = [path for path in (tmp_path / "results").iterdir() if path.is_file()]
+    assert {path.suffix for path in written} == {".npz", ".png"}
+    assert [path.name for path in written if path.name not in done.stdout] == []
+
+
+def test_demo_hands_its_options_to_the_recipe(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(cli.vit_digits, "run", lambda seed=7, epochs=9, out="out", quiet=False: seen.append(locals()))
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["demo"]) == 0
+    assert cli.main(["demo", "--seed", "3", "--epochs", "2", "--out", "a/b", "--quiet"]) == 0
+    for options in seen:
+        options.pop("seen", None)
+    assert seen == [
+        {"seed": 7, "epochs": 9, "out": Path("out"), "quiet": False},
+        {"seed": 3, "epochs": 2, "out": Path("a/b"), "quiet": True},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [(KeyboardInterrupt(), 130, "minitx: interrupted"), (OSError(28, "No space left on device"), 1, "No space left")],
+)
+def test_demo_that_cannot_go_on_is_one_line(error, code, told, monkeypatch, tmp_path, capsys):
+    def run(seed=0, epochs=1, out="out", quiet=False):
+        raise error
+
+    monkeypatch.setattr(cli.vit_digits, "run", run)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["demo"]) == code
+    assert told in capsys.readouterr().err.strip().splitlines()[0]
+
+
+FAKE_JUPYTERLAB = """
+class LabApp:
+    @staticmethod
+    def launch_instance(arguments):
+        print("opened", *arguments)
+"""
+
+
+@pytest.fixture
+def fake_jupyterlab(tmp_path):
+    """A folder to put on the search path, with a JupyterLab that only tells what it was asked to open."""
+    package = tmp_path / "fake" / "jupyterlab"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "labapp.py").write_text(FAKE_JUPYTERLAB)
+    return package.parent
+
+
+def test_lab_opens_the_notebooks_of_the_checkout(minitx_command, fake_jupyterlab, tmp_path):
+    done = minitx_command("lab", path=[fake_jupyterlab])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(f"opened {CHECKOUT / 'notebooks'}\n")
+    assert not (tmp_path / "minitx-notebooks").exists()
+
+
+def test_lab_without_jupyterlab_says_how_to_get_it(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "jupyterlab", None)
+    assert cli.main(["lab"]) == 2
+    assert capsys.readouterr().err == (
+        'minitx: JupyterLab is not installed; install it with: pip install "minitx[lab]"\n'
+    )
