@@ -133,7 +133,7 @@ def composed_prod(x, axis=None, keepdims=False):
     order, lengths = _reduced_last(x, axis)
     factors = reshape(transpose(x, order), (*lengths, _count(x, lengths)))
     if factors.shape[-1] == 0:
-        return np.ones(shape, x.dtype)
+        return reshape(factors.sum(axis=-1) + 1, shape)
     while factors.shape[-1] > 1:
         half = factors.shape[-1] // 2
         pairs = factors[..., :half] * factors[..., half : 2 * half]

@@ -22,7 +22,11 @@ def reshape(x, shape):
     return np.reshape(x, shape)
 
 
-@elementary(lambda g, y, x, axes=None: transpose(g, None if axes is None else tuple(np.argsort(axes).tolist())))
+def _transpose_rule(g, y, x, axes=None):
+    return transpose(g, None if axes is None else tuple(np.argsort([axis % len(axes) for axis in axes]).tolist()))
+
+
+@elementary(_transpose_rule)
 def transpose(x, axes=None):
     """Reorder the axes; without `axes`, reverse them.
 
