@@ -11,7 +11,6 @@ BIN := $(VENV)/bin
 RUN := "$(BIN)/python"
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.DELETE_ON_ERROR:
 .PHONY: help demo test lab notebooks check-notebooks lint format bench bench-smoke parity clean
 
 help:
