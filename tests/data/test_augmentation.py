@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minitx.data import affine, load_digits, random_affine
+from minitx.data import affine, augmentation, load_digits, random_affine
 
 
 def random_images(*shape, seed=0, dtype=np.float32):
@@ -134,18 +134,16 @@ def test_random_result_stays_in_range_and_is_repeatable(shape, dtype, seed):
     assert ((moved >= 0) & (moved <= 1)).all()
 
 
-def test_random_amounts_stay_within_their_ranges():
-    count = 400
-    image = np.zeros((count, 1, 1, 9), np.float32)
-    image[..., 4] = 1
-    centres = random_affine(np.random.default_rng(0), image, shift=2).sum(axis=2)[:, 0] @ np.arange(9)
-    # a shift to the side by up to 2 is all that moves this single row's centre; shifts down only dim it
-    weights = random_affine(np.random.default_rng(0), image, shift=2).sum(axis=(1, 2, 3))
-    positions = centres[weights > 0.01] / weights[weights > 0.01] - 4
-    assert positions.min() < -1.8
-    assert positions.max() > 1.8
-    assert np.abs(positions).max() <= 2 + 1e-4
-    assert abs(positions.mean()) < 0.25
+def test_random_amounts_fill_their_ranges_independently(monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(augmentation, "affine", lambda images, **amounts: drawn.update(amounts))
+    random_affine(np.random.default_rng(0), np.zeros((3000, 1, 2, 2)), shift=2, rotate=30, scale=0.1)
+    amounts = np.column_stack([drawn["shift"] / 2, drawn["angle"] / 30, (drawn["scale"] - 1) / 0.1])
+    assert amounts.shape == (3000, 4)
+    assert (np.abs(amounts).max(axis=0) <= 1).all()
+    assert (amounts.min(axis=0) < -0.99).all()
+    assert (amounts.max(axis=0) > 0.99).all()
+    assert np.allclose(np.cov(amounts, rowvar=False), np.eye(4) / 3, rtol=0, atol=0.03)
 
 
 def test_generator_moves_on_by_the_same_amount_whatever_the_ranges():

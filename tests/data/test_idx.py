@@ -162,6 +162,30 @@ def test_huge_claims_take_no_memory(read_bytes, pack, sizes, code):
     assert peak < 2_000_000
 
 
+@PACKINGS
+def test_empty_array_with_sizes_that_numpy_cannot_hold(read_bytes, pack):
+    refusal(read_bytes, pack(header_bytes(0x0804, 2**32 - 1, 2**32 - 1, 2**32 - 1, 0)))
+    assert read_bytes(pack(header_bytes(0x0802, 2**32 - 1, 0))).shape == (2**32 - 1, 0)
+
+
+def test_counts_of_a_plain_file_are_exact_in_the_message(read_bytes):
+    for change, count in ((lambda content: content + b"\0", 121), (lambda content: content[:-1], 119)):
+        message = refusal(read_bytes, change(idx_bytes(IMAGES)))
+        assert f"data of {count} bytes, which is what follows the header" in message
+        assert "(6, 5, 4) with 1 bytes per number, which need 120 bytes" in message
+
+
+def test_impossible_promise_is_refused_before_anything_is_unpacked(read_bytes):
+    bomb = gzip.compress(header_bytes(0x0802, 2**31, 2**31) + bytes(50_000_000), compresslevel=1)
+    tracemalloc.start()
+    try:
+        assert "bytes of gzip can hold" in refusal(read_bytes, bomb)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000
+
+
 def test_gzip_bomb_is_not_unpacked_beyond_what_the_header_promises(read_bytes):
     bomb = gzip.compress(header_bytes(0x0801, 1000) + bytes(100_000_000), compresslevel=1)
     tracemalloc.start()
