@@ -162,10 +162,11 @@ def _check_idx_size(path, dtype, shape, compressed):
         available = file_bytes - 4 - 4 * len(shape)
         possible = promised == available
         expected = f"data of {available} bytes, which is what follows the header"
-    without_empty = math.prod(size for size in shape if size) * dtype.itemsize
-    if not possible or without_empty > sys.maxsize:
+    if not possible:
         found = f"{shape} with {dtype.itemsize} bytes per number, which need {promised} bytes"
         raise malformed_file(path, "dimensions", expected, found, FETCH_AGAIN)
+    if math.prod(size for size in shape if size) * dtype.itemsize > sys.maxsize:  # possible only beside a size of 0
+        raise malformed_file(path, "dimensions", "sizes that NumPy can hold", f"{shape}", FETCH_AGAIN)
 
 
 def _read_idx_numbers(path, stream, dtype, shape):
