@@ -42,7 +42,7 @@ check-notebooks: $(VENV)/.installed-test
 
 parity: $(VENV)/.installed-test
 	$(INSTALL) --editable ".[parity]" "$(TORCH)"
-	$(RUN) -m pytest -m parity tests/parity
+	$(RUN) -m pytest -m parity tests
 
 bench: $(VENV)/.installed
 	$(RUN) benchmarks/run.py

@@ -117,9 +117,15 @@ def notebook_folder(working_folder):
     checkout = Path(__file__).parents[1]
     if (checkout / "setup.cfg").is_file():
         return checkout / "notebooks"
-    installed = [file.locate() for file in importlib.metadata.files("minitx") or () if file.suffix == ".ipynb"]
+    try:
+        files = importlib.metadata.files("minitx") or ()
+    except importlib.metadata.PackageNotFoundError:
+        files = ()
+    installed = [file.locate() for file in files if file.suffix == ".ipynb"]
     if not installed:
-        raise CommandError("this installation has no notebooks; reinstall minitx, or use its git checkout")
+        raise CommandError(
+            "there are no notebooks in this installation; install minitx with pip, or use its git checkout"
+        )
     folder = writable_folder(working_folder / "minitx-notebooks")
     for notebook in installed:
         copy = folder / Path(notebook).name

@@ -1,6 +1,7 @@
 """What a user sees on the command line: help that reads well, one line when something is wrong, exit codes."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -143,3 +144,18 @@ def test_lab_without_jupyterlab_says_how_to_get_it(monkeypatch, capsys):
     assert capsys.readouterr().err == (
         'minitx: JupyterLab is not installed; install it with: pip install "minitx[lab]"\n'
     )
+
+
+def test_lab_of_a_mere_copy_says_that_it_has_no_notebooks(minitx_command, fake_jupyterlab, tmp_path):
+    copy = tmp_path / "copied"
+    shutil.copytree(CHECKOUT / "minitx", copy / "minitx", ignore=shutil.ignore_patterns("__pycache__"))
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text(
+        "import importlib.metadata as metadata\n"
+        "def files(name):\n    raise metadata.PackageNotFoundError(name)\n"
+        "metadata.files = files\n"
+    )
+    done = minitx_command("lab", path=[hidden, fake_jupyterlab, copy])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("minitx: there are no notebooks") and done.stderr.count("\n") == 1

@@ -1,5 +1,6 @@
 """A wheel of minitx works far from the checkout, and the make targets explain what they miss."""
 
+import ast
 import configparser
 import email
 import os
@@ -89,6 +90,19 @@ def test_wheel_says_what_it_is_and_needs(wheel):
     assert metadata["Requires-Python"] == ">=3.10"
     assert set(metadata.get_all("Provides-Extra")) == {"lab", "test", "parity", "dev"}
     assert any(name.endswith("LICENSE") for name in files.namelist())
+
+
+def test_every_imported_package_is_declared():
+    metadata = configparser.ConfigParser()
+    metadata.read(CHECKOUT / "setup.cfg", encoding="utf-8")
+    declared = metadata["options"]["install_requires"] + metadata["options.extras_require"]["lab"]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (CHECKOUT / "minitx").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    imported = {alias.name.partition(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module.partition(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
+    needed = imported - sys.stdlib_module_names - {"minitx"}
+    assert "numpy" in needed
+    assert needed <= set(re.findall(r"^[\w-]+", declared, re.MULTILINE))
 
 
 def test_installed_wheel_loads_its_data_outside_the_checkout(installed, tmp_path):
