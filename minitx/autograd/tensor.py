@@ -240,7 +240,8 @@ class Tensor:
             )
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
-        twin._own(self._array.copy(), self.requires_grad)
+        one_value_repeated = self.size > 1 and not any(self._array.strides)  # no memory to copy, and none to be taken
+        twin._own(self._array if one_value_repeated else self._array.copy(), self.requires_grad)
         twin.grad = copy.deepcopy(self.grad, memo)
         for name, value in getattr(self, "__dict__", {}).items():
             setattr(twin, name, copy.deepcopy(value, memo))
