@@ -22,8 +22,8 @@ import numpy as np
 from minitx.autograd.randomness import generator
 from minitx.training.optimizers import check_arrays
 
-FORMAT = "minitx checkpoint"
-VERSION = 1
+CHECKPOINT_FORMAT = "minitx checkpoint"
+CHECKPOINT_VERSION = 1
 
 
 def save_checkpoint(path, model, optimizer=None, **progress):
@@ -61,15 +61,15 @@ def save_checkpoint(path, model, optimizer=None, **progress):
     {'epoch': 3}
     """
     arrays = {f"model/{name}": array for name, array in model.state_dict().items()}
-    header = {"format": FORMAT, "version": VERSION, "optimizer": None, "progress": progress}
+    header = {"format": CHECKPOINT_FORMAT, "version": CHECKPOINT_VERSION, "optimizer": None, "progress": progress}
     header["generator"] = generator().bit_generator.state
     if optimizer is not None:
         state = optimizer.state_dict()
         kept = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
         arrays.update({f"optimizer/{name}": array for name, array in kept.items()})
         header["optimizer"] = {name: value for name, value in state.items() if name not in kept}
-    text = json.dumps(header, default=_refuse)
-    with _replacing(Path(path)) as file:
+    text = json.dumps(header, default=_refuse_to_write)
+    with _replacing_file(Path(path)) as file:
         np.savez(file, header=np.array(text), **arrays)
 
 
@@ -101,9 +101,9 @@ def load_checkpoint(path, model, optimizer=None, **expected):
     FileNotFoundError
         If there is no such file.
     """
-    header, arrays = _read(path)
-    parameters = _below("model/", arrays)
-    state = {**(header["optimizer"] or {}), **_below("optimizer/", arrays)}
+    header, arrays = _read_checkpoint(path)
+    parameters = _arrays_below("model/", arrays)
+    state = {**(header["optimizer"] or {}), **_arrays_below("optimizer/", arrays)}
     try:
         check_arrays(model.state_dict(), parameters)
         if optimizer is not None:
@@ -125,7 +125,7 @@ def load_checkpoint(path, model, optimizer=None, **expected):
     return header["progress"]
 
 
-def _read(path):
+def _read_checkpoint(path):
     """Return the header and the other arrays of a checkpoint, after checking that every byte is as it was written."""
     advice = (
         "Nothing was loaded. Give a file that save_checkpoint wrote; "
@@ -150,13 +150,13 @@ def _read(path):
         found = {"format": header["format"], "version": header["version"]}
     except (ValueError, LookupError, TypeError):
         found = "no header of a checkpoint" if text is None else f"{text!s:.40}"
-    wanted = {"format": FORMAT, "version": VERSION}
+    wanted = {"format": CHECKPOINT_FORMAT, "version": CHECKPOINT_VERSION}
     if found != wanted:
         raise ValueError(f"{path}: header: expected {wanted}, found {found}.\n{advice}")
     return header, arrays
 
 
-def _below(prefix, arrays):
+def _arrays_below(prefix, arrays):
     """Return the arrays whose names begin with `prefix`, under the rest of their names."""
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
@@ -171,7 +171,7 @@ def _check_generator(state):
 
 
 @contextlib.contextmanager
-def _replacing(path):
+def _replacing_file(path):
     """Open a file to write; it takes the place of `path` at the end, unless something went wrong before."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -192,7 +192,7 @@ def _replacing(path):
             os.close(folder)
 
 
-def _refuse(value):
+def _refuse_to_write(value):
     raise TypeError(
         f"save_checkpoint: progress holds a {type(value).__name__}, which JSON cannot express; "
         "give numbers, text, lists and dictionaries (.item() and .tolist() make them from arrays)."

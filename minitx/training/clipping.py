@@ -63,6 +63,7 @@ def clip_grad_norm(parameters, max_norm):
 
 def _squared_norm(gradient):
     flat = gradient.ravel(order="K")
-    total = float(np.dot(flat, flat))
     # Squares of float32 overflow from 1.8e19 on, although such a gradient is finite.
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = float(np.dot(flat, flat))
     return total if math.isfinite(total) else float(np.sum(np.square(flat, dtype=np.float64)))

@@ -19,7 +19,7 @@ import numpy as np
 
 from minitx.autograd.tensor import Tensor
 
-CHUNK = 32768  # entries updated at a time: temporaries of this size stay in the processor's cache
+CHUNK_SIZE = 32768  # entries updated at a time: temporaries of this size stay in the processor's cache
 
 
 class Optimizer:
@@ -115,7 +115,7 @@ class Optimizer:
             raise ValueError(
                 f"settings: expected {expected}, found {found}; this is not a state of {type(self).__name__}."
             )
-        check_arrays(_arrays_of(self.state_dict()), _arrays_of(state))
+        check_arrays(_arrays_in(self.state_dict()), _arrays_in(state))
 
     def load_state_dict(self, state):
         """Take over a state that `state_dict` returned, settings included; on failure nothing changes.
@@ -173,14 +173,15 @@ class Optimizer:
             return
         if gradient.shape != parameter.shape or gradient.dtype != parameter.dtype:
             raise ValueError(
-                f"{type(self).__name__}: the gradient of parameter {index} is {describe(gradient)}, "
-                f"the parameter is {describe(parameter)}. They must be alike; let loss.backward() make the gradients."
+                f"{type(self).__name__}: the gradient of parameter {index} is {describe_array(gradient)}, "
+                f"the parameter is {describe_array(parameter)}. They must be alike; "
+                "let loss.backward() make the gradients."
             )
         for name, arrays in self.kept.items():
             if arrays[index].shape != parameter.shape or arrays[index].dtype != parameter.dtype:
                 raise ValueError(
-                    f"{type(self).__name__}: parameter {index} is {describe(parameter)} now, "
-                    f"but its {name} is {describe(arrays[index])}. Make the optimizer after model.astype(...)."
+                    f"{type(self).__name__}: parameter {index} is {describe_array(parameter)} now, "
+                    f"but its {name} is {describe_array(arrays[index])}. Make the optimizer after model.astype(...)."
                 )
 
 
@@ -380,34 +381,34 @@ def check_arrays(expected, found):
     ValueError: weight: expected float64 of shape (2, 3), found float64 of shape (3, 2)
     """
     for name in [*expected, *(name for name in found if name not in expected)]:
-        wanted = describe(expected[name]) if name in expected else "nothing"
-        given = describe(found[name]) if name in found else "nothing"
+        wanted = describe_array(expected[name]) if name in expected else "nothing"
+        given = describe_array(found[name]) if name in found else "nothing"
         if wanted != given:
             raise ValueError(f"{name}: expected {wanted}, found {given}")
 
 
-def describe(array):
+def describe_array(array):
     """Return the dtype and shape of an array or Tensor in words.
 
     Examples
     --------
-    >>> describe(np.zeros((2, 3)))
+    >>> describe_array(np.zeros((2, 3)))
     'float64 of shape (2, 3)'
     """
     return f"{array.dtype} of shape {array.shape}"
 
 
-def _arrays_of(state):
+def _arrays_in(state):
     return {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
 
 
 def _chunks(parameter, gradient, *kept):
-    """Walk along arrays of one shape together, as flat views of at most CHUNK entries, whatever their memory layout.
+    """Walk along arrays of one shape together, in flat pieces of at most CHUNK_SIZE entries, whatever their layout.
 
     A chunk at a time, an update can be written as its formula without ever holding a temporary of the size of the
     parameter.
     """
     access = [["readwrite"], ["readonly"]] + [["readwrite"]] * len(kept)
     flags = ["external_loop", "buffered", "zerosize_ok"]
-    with np.nditer([parameter, gradient, *kept], flags=flags, op_flags=access, buffersize=CHUNK) as pieces:
+    with np.nditer([parameter, gradient, *kept], flags=flags, op_flags=access, buffersize=CHUNK_SIZE) as pieces:
         yield from pieces
