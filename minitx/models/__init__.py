@@ -1,0 +1,31 @@
+"""Models: one architecture, one file."""
+
+from minitx.models.vit import (
+    VisionTransformer,
+    vit_base_patch16_224,
+    vit_from_timm,
+    vit_huge_patch14_224,
+    vit_large_patch16_224,
+    vit_large_patch32_224,
+    vit_tiny,
+)
+from minitx.models.vit_analysis import (
+    attention_distance,
+    attention_rollout,
+    patch_filter_components,
+    position_similarity,
+)
+
+__all__ = [
+    "VisionTransformer",
+    "attention_distance",
+    "attention_rollout",
+    "patch_filter_components",
+    "position_similarity",
+    "vit_base_patch16_224",
+    "vit_from_timm",
+    "vit_huge_patch14_224",
+    "vit_large_patch16_224",
+    "vit_large_patch32_224",
+    "vit_tiny",
+]
