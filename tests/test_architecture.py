@@ -166,7 +166,7 @@ def names_defined_twice(package):
 
 def shadowed_builtins(package):
     """List names of builtins that a file binds anew: functions, classes, arguments, variables; methods are apart."""
-    taken = {name for name in dir(builtins) if not name.startswith("_")}
+    taken = {name for name in dir(builtins) if not name.startswith("_")} - PYTORCH_ARGUMENTS
     found = []
     for name, _, tree in files_of(package):
         if room_of(name) == "functional":
@@ -176,7 +176,7 @@ def shadowed_builtins(package):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node not in methods:
                 bound = node.name
             elif isinstance(node, ast.arg):
-                bound = node.arg if node.arg not in PYTORCH_ARGUMENTS else ""
+                bound = node.arg
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 bound = node.id
             elif isinstance(node, ast.alias):
