@@ -214,7 +214,8 @@ RULES = [
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_package_keeps_the_rule(rule):
-    assert rule(PACKAGE) == []
+    found = rule(PACKAGE)
+    assert not found, "\n".join(["the plan of the house is broken:", *found])
 
 
 def build(folder, files):

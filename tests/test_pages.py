@@ -50,8 +50,8 @@ def missing_commands(text):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_page_names_only_what_exists(page):
     text = page.read_text(encoding="utf-8")
-    assert missing_files(text, page.parent) == []
-    assert missing_commands(text) == []
+    missing = missing_files(text, page.parent) + missing_commands(text)
+    assert not missing, "\n".join(["there is nothing behind:", *missing])
 
 
 def test_readme_names_the_two_commands_first():
