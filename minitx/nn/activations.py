@@ -76,6 +76,7 @@ def gelu(x, approximate="none"):
     """
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate={approximate!r} is not known; choose 'none' (exact) or 'tanh'.")
+    x = np.asarray(x)
     if x.dtype.kind != "f":
         x = x.astype(np.float64)
     if approximate == "tanh":

@@ -57,6 +57,7 @@ def embedding(input, weight, padding_idx=None):
     array([[2. , 2.1],
            [0. , 0.1]])
     """
+    input = np.asarray(input)
     _check_indices(input, weight, padding_idx)
     count, width = weight.shape
 

@@ -59,6 +59,7 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     array([[-1.,  1.],
            [-1.,  1.]])
     """
+    x = np.asarray(x)
     shape = _as_shape(normalized_shape)
     _check_layer_norm(x, shape, weight, bias)
     width = math.prod(shape)

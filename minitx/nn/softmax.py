@@ -46,13 +46,17 @@ def composed_logsumexp(x, axis=None, keepdims=False):
 
 def _exponentials(x, axis):
     """Return (e^(x - top), their sum, top), the last two with `axis` kept; a row that is all -inf gives zeros."""
-    if x.dtype.kind != "f":
-        x = x.astype(np.float64)
+    x = _as_floats(x)
     top = x.max(axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(top == -np.inf, 0, top)
     exponentials = x - top
     exponentials = np.exp(exponentials, out=exponentials if exponentials.ndim else None)
     return exponentials, exponentials.sum(axis=axis, keepdims=True), top
+
+
+def _as_floats(x):
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
 @fused(twin=composed_softmax)
@@ -109,7 +113,7 @@ def log_softmax(x, axis=-1):
     """
     _, total, top = _exponentials(x, axis)
     empty = total == 0
-    y = x - top
+    y = _as_floats(x) - top
     y -= np.log(np.where(empty, 1, total))
 
     def pullback(g):
