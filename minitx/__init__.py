@@ -1,3 +1,37 @@
-"""A Transformer toolkit in pure NumPy, from scratch, for people who are learning."""
+"""minitx: Transformers from scratch in pure NumPy, every derivative by hand.
+
+Start with `minitx.autograd` (the engine), then `minitx.nn` (layers), `minitx.models` (whole architectures) and the
+notebooks.
+
+Examples
+--------
+>>> import minitx
+>>> x = minitx.tensor([1.0, 2.0, 3.0], requires_grad=True)
+>>> (x * x).sum().backward()
+>>> x.grad
+array([2., 4., 6.], dtype=float32)
+"""
+
+from minitx import autograd, functional, models, nn
+from minitx.autograd import Tensor, manual_seed, no_grad, tensor
+from minitx.functional import concatenate, einsum, matmul, maximum, minimum, stack, where
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Tensor",
+    "autograd",
+    "concatenate",
+    "einsum",
+    "functional",
+    "manual_seed",
+    "matmul",
+    "maximum",
+    "minimum",
+    "models",
+    "nn",
+    "no_grad",
+    "stack",
+    "tensor",
+    "where",
+]
