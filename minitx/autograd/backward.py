@@ -108,8 +108,10 @@ def grad(output, inputs, gradient=None, create_graph=False):
     return found[0] if single else found
 
 
-def gradients_of(output, inputs, gradient=None, create_graph=False):
+def gradients_of(output, inputs, gradient=None, create_graph=False, retain_graph=False):
     """Return a list of gradients as `grad` does, with None for inputs that have no part in `output`.
+
+    With `retain_graph` (and with `create_graph`) the graph can be gone through again.
 
     Examples
     --------
@@ -119,7 +121,8 @@ def gradients_of(output, inputs, gradient=None, create_graph=False):
     """
     seed = _seed("grad", output, gradient, create_graph)
     wanted = {_key(tensor) for tensor in inputs}
-    found = _propagate(output, seed, retain=create_graph, wanted=wanted, create_graph=create_graph)
+    retain = retain_graph or create_graph
+    found = _propagate(output, seed, retain=retain, wanted=wanted, create_graph=create_graph)
     return [found.get(_key(tensor)) for tensor in inputs]
 
 
