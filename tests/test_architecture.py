@@ -299,8 +299,8 @@ def third_party_modules_after(statement):
 
 
 def test_importing_minitx_loads_numpy_and_nothing_else():
-    assert third_party_modules_after("import minitx") - third_party_modules_after("import numpy") == {"minitx"}
+    assert third_party_modules_after("import minitx") - third_party_modules_after("import numpy.random") == {"minitx"}
 
 
 def test_importing_the_command_line_loads_nothing_heavy():
-    assert third_party_modules_after("import minitx.cli") - third_party_modules_after("import numpy") == {"minitx"}
+    assert third_party_modules_after("import minitx.cli") - third_party_modules_after("import numpy.random") == {"minitx"}
