@@ -5,6 +5,7 @@ the one rule on which every layer of a network stands. For `einsum`, the gradien
 the output's gradient with the other operands. Notebook: 00.
 """
 
+import math
 import string
 
 import numpy as np
@@ -28,8 +29,8 @@ def _right_rule(g, y, a, b):
         return expand_dims(a, -1) * expand_dims(g, -2)
     rows = expand_dims(g, -1) if len(b.shape) == 1 else g
     if len(b.shape) <= 2:
-        rows = reshape(rows, (-1, rows.shape[-1])) if rows.size else reshape(rows, (0, rows.shape[-1]))
-        a = reshape(a, (rows.shape[0], a.shape[-1]))
+        count = math.prod(rows.shape[:-1])
+        rows, a = reshape(rows, (count, rows.shape[-1])), reshape(a, (count, a.shape[-1]))
     result = matmul(swapaxes(a, -1, -2), rows)
     return squeeze(result, -1) if len(b.shape) == 1 else result
 
@@ -48,9 +49,7 @@ def matmul(a, b):
     array([3, 7])
     """
     if np.ndim(a) > 2 and np.ndim(b) == 2 and a.shape[-1] == b.shape[0]:
-        return (a.reshape(a.size // max(a.shape[-1], 1) if a.size else 0, a.shape[-1]) @ b).reshape(
-            (*a.shape[:-1], b.shape[1])
-        )
+        return (a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) @ b).reshape((*a.shape[:-1], b.shape[1]))
     try:
         return np.matmul(a, b)
     except ValueError as error:
