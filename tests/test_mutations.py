@@ -39,7 +39,7 @@ def transposed(d):
 
 
 def one_entry(d):
-    d = np.array(d)
+    d = np.array(d, order="C")
     if d.size:
         d.reshape(-1)[np.abs(d).argmax()] *= 1.1
     return d

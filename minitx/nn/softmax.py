@@ -11,13 +11,14 @@ import numpy as np
 
 from minitx.autograd.arithmetic import exp, log, where
 from minitx.autograd.ops import fused
-from minitx.autograd.reductions import max_
+from minitx.autograd.tensor import Tensor
 
 
 def _composed_exponentials(x, axis):
     """Return (e^(x - top), their sum or 1 where it is 0, top) in elementary ops, the last two with `axis` kept."""
-    top = max_(x, axis=axis, keepdims=True)
-    top = where(top > -np.inf, top, 0)
+    values = x.data if isinstance(x, Tensor) else np.asarray(x)
+    top = values.max(axis=axis, keepdims=True, initial=-np.inf)  # a constant: it cancels, and so does its gradient
+    top = np.where(top > -np.inf, top, 0)
     exponentials = exp(x - top)
     total = exponentials.sum(axis=axis, keepdims=True)
     return exponentials, where(total > 0, total, 1), top
