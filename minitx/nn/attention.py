@@ -61,7 +61,7 @@ def _weigh(query, key, attn_mask, is_causal, scale):
     if is_causal:
         np.copyto(weights, -np.inf, where=~np.tri(*weights.shape[-2:], dtype=bool))
     if attn_mask is not None:
-        _lay_over(weights, attn_mask)
+        _apply_mask(weights, attn_mask)
     top = weights.max(axis=-1, keepdims=True, initial=-np.inf)
     top[top == -np.inf] = 0  # every key is hidden: exp(-inf - 0) = 0
     weights -= top
@@ -80,7 +80,7 @@ def _weigh(query, key, attn_mask, is_causal, scale):
     return weights, scores_pullback
 
 
-def _lay_over(scores, attn_mask):
+def _apply_mask(scores, attn_mask):
     """Hide keys where a boolean mask is False, or add a mask of floats; in place."""
     if attn_mask.dtype.kind not in "bf":
         raise ValueError(

@@ -1,0 +1,427 @@
+"""Attention: values and gradients against plain formulas, masks of every kind, and messages that teach."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minitx.autograd.backward import grad
+from minitx.autograd.checking import check_gradients
+from minitx.autograd.randomness import manual_seed
+from minitx.autograd.tensor import Tensor
+from minitx.nn.attention import (
+    MultiheadAttention,
+    attention,
+    attention_weights,
+    composed_attention,
+    composed_attention_weights,
+    scaled_dot_product_attention,
+)
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng([seed, *shape]).standard_normal(shape)
+
+
+def leaf(*shape, seed=0):
+    return Tensor(normal(*shape, seed=seed), requires_grad=True)
+
+
+def plain_softmax(scores):
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def plain_attention(query, key, value):
+    return plain_softmax(query @ key.swapaxes(-1, -2) / np.sqrt(query.shape[-1])) @ value
+
+
+class TestScaledDotProductAttention:
+    def test_equals_the_formula(self):
+        q, k, v = normal(2, 4, 3), normal(2, 5, 3), normal(2, 5, 7)
+        np.testing.assert_allclose(scaled_dot_product_attention(q, k, v), plain_attention(q, k, v), rtol=1e-12)
+
+    def test_boolean_mask_says_who_may_attend(self):
+        q, k, v = normal(4, 3), normal(5, 3), normal(5, 2)
+        mask = np.ones((4, 5), bool)
+        mask[:, 3:] = False
+        np.testing.assert_allclose(
+            scaled_dot_product_attention(q, k, v, mask), plain_attention(q, k[:3], v[:3]), rtol=1e-12
+        )
+
+    def test_float_mask_is_added_to_the_scores(self):
+        q, k, v, bias = normal(4, 3), normal(5, 3), normal(5, 2), normal(4, 5)
+        expected = plain_softmax(q @ k.T / np.sqrt(3) + bias) @ v
+        np.testing.assert_allclose(scaled_dot_product_attention(q, k, v, bias), expected, rtol=1e-12)
+
+    def test_scale_replaces_the_square_root(self):
+        q, k, v = normal(4, 3), normal(5, 3), normal(5, 2)
+        expected = plain_softmax(q @ k.T) @ v
+        np.testing.assert_allclose(scaled_dot_product_attention(q, k, v, scale=1.0), expected, rtol=1e-12)
+
+    def test_causal_mask_aligns_top_left(self):
+        weights = attention_weights(normal(2, 3), normal(4, 3), is_causal=True)
+        assert (weights[np.triu_indices(2, 1, 4)] == 0).all()
+        assert weights[0, 0] == 1
+
+    def test_causal_and_mask_both_hide(self):
+        mask = np.array([[True, True, True], [False, True, True], [True, False, True]])
+        weights = attention_weights(normal(3, 2), normal(3, 2), mask, is_causal=True)
+        np.testing.assert_array_equal(weights > 0, mask & np.tri(3, dtype=bool))
+
+    def test_gradient_to_the_future_is_exactly_zero(self):
+        q, k, v = leaf(2, 6, 3), leaf(2, 6, 3, seed=1), leaf(2, 6, 3, seed=2)
+        scaled_dot_product_attention(q, k, v, is_causal=True)[:, 2].sum().backward()
+        for x in (k, v):
+            assert (x.grad[:, 3:] == 0).all()
+            assert (x.grad[:, :3] != 0).any()
+
+    def test_heads_in_groups_share_keys_by_broadcasting(self):
+        q, k, v = leaf(2, 2, 3, 4, 5), leaf(2, 2, 1, 6, 5), leaf(2, 2, 1, 6, 5, seed=1)
+        cotangent = normal(2, 2, 3, 4, 5, seed=3)
+        shared = scaled_dot_product_attention(q, k, v)
+        shared.backward(cotangent)
+        repeated = [Tensor(np.repeat(x.data, 3, axis=2), requires_grad=True) for x in (k, v)]
+        output = scaled_dot_product_attention(q.detach(), *repeated)
+        output.backward(cotangent)
+        np.testing.assert_allclose(shared.data, output.data, rtol=1e-12)
+        for x, copies in zip((k, v), repeated):
+            np.testing.assert_allclose(x.grad, copies.grad.sum(axis=2, keepdims=True), rtol=1e-10)
+
+    @pytest.mark.parametrize("mask", [np.zeros((3, 4), bool), np.full((3, 4), -np.inf)], ids=["boolean", "float"])
+    def test_row_without_any_key_is_zero_and_so_is_its_gradient(self, mask):
+        mask[1:] = np.ones((2, 4), bool) if mask.dtype == bool else 0.0
+        q, k, v = leaf(3, 5), leaf(4, 5), leaf(4, 2)
+        output = scaled_dot_product_attention(q, k, v, mask)
+        assert (output.data[0] == 0).all()
+        assert (output.data[1:] != 0).all()
+        output.backward(normal(3, 2))
+        assert (q.grad[0] == 0).all()
+        assert all(np.isfinite(x.grad).all() for x in (q, k, v))
+        np.testing.assert_allclose(attention_weights(q.data, k.data, mask).sum(axis=-1), [0, 1, 1], atol=1e-12)
+
+    def test_no_keys_at_all_give_zero(self):
+        output = scaled_dot_product_attention(normal(2, 3), np.zeros((0, 3)), np.zeros((0, 4)))
+        np.testing.assert_array_equal(output, np.zeros((2, 4)))
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_huge_scores_overflow_nothing(self, dtype):
+        q = np.array([[1e4], [-1e4]], dtype)
+        k, v = np.array([[1.0], [-1.0]], dtype), np.array([[1.0], [2.0]], dtype)
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            output = scaled_dot_product_attention(q, k, v)
+        np.testing.assert_array_equal(output, np.array([[1.0], [2.0]], dtype))
+
+    def test_not_a_number_is_passed_on_not_hidden(self):
+        q = normal(2, 3)
+        q[0, 0] = np.nan
+        output = scaled_dot_product_attention(q, normal(4, 3), normal(4, 2))
+        assert np.isnan(output[0]).all()
+        assert np.isfinite(output[1]).all()
+
+    def test_float32_stays_float32(self):
+        q, k, v, bias = (
+            Tensor(normal(*shape).astype(np.float32), requires_grad=True)
+            for shape in [(2, 4, 3), (2, 5, 3), (2, 5, 6), (4, 5)]
+        )
+        output = scaled_dot_product_attention(q, k, v, bias, scale=np.float64(0.3))
+        output.sum().backward()
+        assert {x.dtype for x in (output, q.grad, k.grad, v.grad, bias.grad)} == {np.dtype(np.float32)}
+
+    def test_permuting_keys_with_their_values_changes_nothing(self):
+        q, k, v = normal(4, 3), normal(5, 3), normal(5, 2)
+        order = np.array([3, 0, 4, 1, 2])
+        np.testing.assert_allclose(
+            scaled_dot_product_attention(q, k[order], v[order]), scaled_dot_product_attention(q, k, v), rtol=1e-12
+        )
+
+    def test_dropout_drops_weights_and_keeps_the_mean(self):
+        manual_seed(0)
+        q, k, v = np.zeros((2000, 1, 3)), np.zeros((2000, 4, 3)), np.ones((2000, 4, 1))
+        output = scaled_dot_product_attention(q, k, v, dropout_p=0.25)
+        np.testing.assert_allclose(np.unique(output.round(6)), np.arange(5) / 3, atol=1e-5)
+        assert abs(output.mean() - 1) < 0.02
+
+    def test_dropout_has_the_gradient_of_what_it_kept(self):
+        arrays = normal(3, 5), normal(4, 5), normal(4, 2)
+        assert check_gradients(lambda q, k, v: scaled_dot_product_attention(q, k, v, dropout_p=0.5), *arrays)
+
+
+class TestGradients:
+    cases = pytest.mark.parametrize(
+        ("shapes", "mask", "options"),
+        [
+            (((4, 3), (5, 3), (5, 2)), None, {}),
+            (((2, 2, 4, 3), (2, 2, 5, 3), (2, 2, 5, 3)), None, {"scale": 0.7}),
+            (((2, 3, 4, 3), (2, 1, 5, 3), (1, 1, 5, 2)), None, {}),
+            (((4, 3), (4, 3), (4, 2)), None, {"is_causal": True}),
+            (((2, 4, 3), (2, 5, 3), (2, 5, 2)), np.arange(20).reshape(4, 5) % 3 > 0, {}),
+            (((2, 4, 3), (2, 5, 3), (2, 5, 2)), normal(4, 5), {}),
+            (((2, 4, 3), (2, 5, 3), (2, 5, 2)), normal(2, 1, 5), {"is_causal": True}),
+        ],
+    )
+
+    @cases
+    @pytest.mark.parametrize("order", [1, 2])
+    def test_attention_agrees_with_finite_differences(self, shapes, mask, options, order):
+        arrays = [normal(*shape) for shape in shapes] + ([] if mask is None else [mask])
+        assert check_gradients(lambda *x: attention(*x, **options), *arrays, order=order)
+
+    @cases
+    @pytest.mark.parametrize("order", [1, 2])
+    def test_weights_agree_with_finite_differences(self, shapes, mask, options, order):
+        arrays = [normal(*shape) for shape in shapes[:2]] + ([] if mask is None else [mask])
+        assert check_gradients(lambda *x: attention_weights(*x, **options), *arrays, order=order)
+
+    @cases
+    def test_fused_ops_equal_their_twins(self, shapes, mask, options):
+        for op, twin, count in [
+            (attention, composed_attention, 3),
+            (attention_weights, composed_attention_weights, 2),
+        ]:
+            results = []
+            for function in (op, twin):
+                inputs = [leaf(*shape) for shape in shapes[:count]]
+                if mask is not None and mask.dtype != bool:
+                    inputs.append(Tensor(mask, requires_grad=True))
+                extra = {} if mask is None or mask.dtype != bool else {"attn_mask": mask}
+                output = function(*inputs, **extra, **options)
+                results.append([output.data, *grad(output, inputs, normal(*output.shape, seed=9))])
+            for ours, twins in zip(*results):
+                np.testing.assert_allclose(ours, twins, rtol=1e-9, atol=1e-13)
+
+
+@given(
+    leading=st.sampled_from([(), (1,), (3,), (2, 3), (0,)]),
+    queries=st.integers(0, 4),
+    keys=st.integers(0, 4),
+    width=st.integers(1, 3),
+    value_width=st.integers(1, 3),
+    causal=st.booleans(),
+    allowed=st.integers(0, 2**16 - 1),
+)
+def test_any_shape_equals_the_twin(leading, queries, keys, width, value_width, causal, allowed):
+    mask = (allowed >> np.arange(queries * keys) & 1).astype(bool).reshape(queries, keys)
+    q, k, v = normal(*leading, queries, width), normal(*leading, keys, width), normal(*leading, keys, value_width)
+    output = attention(q, k, v, mask, causal)
+    assert output.shape == (*leading, queries, value_width)
+    if keys:
+        np.testing.assert_allclose(output, composed_attention(q, k, v, mask, causal), rtol=1e-9, atol=1e-12)
+
+
+class TestMessages:
+    @pytest.mark.parametrize(
+        ("shapes", "message"),
+        [
+            (((4, 3), (5, 2), (5, 2)), "queries of width 3 cannot be compared with keys of width 2"),
+            (((4, 3), (5, 3), (6, 3)), "5 keys but 6 values; every key needs exactly one value"),
+            (((3,), (5, 3), (5, 3)), "need at least two axes"),
+            (((2, 4, 3), (3, 5, 3), (3, 5, 3)), "broadcast"),
+        ],
+    )
+    def test_shapes_that_do_not_fit(self, shapes, message):
+        with pytest.raises(ValueError, match=f"^attention: .*{message}"):
+            scaled_dot_product_attention(*[normal(*shape) for shape in shapes])
+
+    @pytest.mark.parametrize("shape", [(5, 4), (3, 4, 5), (2, 1, 4, 5)])
+    def test_mask_of_the_wrong_shape(self, shape):
+        with pytest.raises(ValueError, match="^attention: .*broadcast"):
+            scaled_dot_product_attention(normal(2, 4, 3), normal(2, 5, 3), normal(2, 5, 3), np.ones(shape, bool))
+
+    def test_mask_of_integers(self):
+        with pytest.raises(ValueError, match="attn_mask has dtype int64; give booleans"):
+            scaled_dot_product_attention(normal(4, 3), normal(5, 3), normal(5, 3), np.ones((4, 5), np.int64))
+
+    def test_heads_that_do_not_divide_the_width(self):
+        with pytest.raises(ValueError) as caught:
+            MultiheadAttention(64, 5)
+        assert str(caught.value) == (
+            "MultiheadAttention: embed_dim=64 does not divide into num_heads=5; "
+            "choose a num_heads among 1, 2, 4, 8, 16, 32, 64."
+        )
+
+    @pytest.mark.parametrize(
+        ("shapes", "message"),
+        [
+            (((2, 4, 6), (2, 5, 8), (2, 5, 8)), r"query has shape \(2, 4, 6\), expected \(batch, tokens, 8\)"),
+            (((8,), (2, 5, 8), (2, 5, 8)), r"query has shape \(8,\), expected"),
+            (((2, 4, 8), (2, 5, 8), (2, 6, 8)), "do not belong together"),
+            (((3, 4, 8), (2, 5, 8), (2, 5, 8)), "do not belong together"),
+        ],
+    )
+    def test_inputs_of_the_wrong_shape(self, shapes, message):
+        with pytest.raises(ValueError, match=message):
+            MultiheadAttention(8, 2)(*[normal(*shape).astype(np.float32) for shape in shapes])
+
+    @pytest.mark.parametrize(
+        ("masks", "message"),
+        [
+            ({"key_padding_mask": np.zeros((2, 4), bool)}, r"key_padding_mask .* expected \(2, 5\): \(B, S\)"),
+            ({"attn_mask": np.zeros((5, 4), bool)}, r"attn_mask .* expected \(4, 5\) or \(4, 4, 5\): \(L, S\)"),
+            ({"attn_mask": np.zeros((2, 4, 5), bool)}, r"attn_mask has shape \(2, 4, 5\)"),
+            ({"attn_mask": np.zeros((4, 5), np.int64)}, "attn_mask has dtype int64; give booleans .True = blocked"),
+        ],
+    )
+    def test_masks_of_the_wrong_shape(self, masks, message):
+        inputs = [normal(2, n, 8).astype(np.float32) for n in (4, 5, 5)]
+        with pytest.raises(ValueError, match=f"^MultiheadAttention: .*{message}"):
+            MultiheadAttention(8, 2)(*inputs, **masks)
+
+
+def heads_of(module, x):
+    """Project `x` with each third of the packed weight of a self-attention and split the heads, in plain NumPy."""
+    weight, bias = module.in_proj_weight.numpy(), module.in_proj_bias.numpy()
+    batch, tokens, width = x.shape
+    packed = (x @ weight.T + bias).reshape(batch, tokens, 3, module.num_heads, width // module.num_heads)
+    return packed.transpose(2, 0, 3, 1, 4)
+
+
+class TestMultiheadAttention:
+    @pytest.fixture
+    def module(self):
+        module = MultiheadAttention(8, 2).astype(np.float64)
+        module.in_proj_bias.writable()[...] = normal(24)
+        module.out_proj.bias.writable()[...] = normal(8)
+        return module
+
+    def test_one_head_is_attention_between_projections(self):
+        module = MultiheadAttention(6, 1).astype(np.float64)
+        x = normal(2, 5, 6)
+        q, k, v = (part[:, 0] for part in heads_of(module, x))
+        expected = plain_attention(q, k, v) @ module.out_proj.weight.numpy().T
+        np.testing.assert_allclose(module(x, x, x)[0].numpy(), expected, rtol=1e-10)
+
+    def test_heads_attend_side_by_side(self, module):
+        x = normal(3, 5, 8)
+        q, k, v = heads_of(module, x)
+        heads = plain_attention(q, k, v).swapaxes(1, 2).reshape(3, 5, 8)
+        expected = heads @ module.out_proj.weight.numpy().T + module.out_proj.bias.numpy()
+        np.testing.assert_allclose(module(x, x, x)[0].numpy(), expected, rtol=1e-10)
+
+    def test_permuting_tokens_permutes_the_output(self, module):
+        x = normal(2, 5, 8)
+        order = np.array([2, 0, 4, 1, 3])
+        permuted = x[:, order]
+        np.testing.assert_allclose(
+            module(permuted, permuted, permuted)[0].numpy(), module(x, x, x)[0].numpy()[:, order], rtol=1e-10
+        )
+
+    @pytest.mark.parametrize("causal", [False, True])
+    @pytest.mark.parametrize("masked", [False, True])
+    def test_asking_for_weights_changes_neither_output_nor_gradients(self, module, causal, masked):
+        masks = {"key_padding_mask": np.arange(10).reshape(2, 5) % 5 == 4} if masked else {}
+        x, cotangent = leaf(2, 5, 8), normal(2, 5, 8, seed=2)
+        results = []
+        for need_weights in (True, False):
+            output, weights = module(x, x, x, need_weights=need_weights, is_causal=causal, **masks)
+            results.append([output.data, *grad(output, [x, *module.parameters()], cotangent)])
+            assert (weights is not None) == need_weights
+        for asked, unasked in zip(*results):
+            np.testing.assert_allclose(asked, unasked, rtol=1e-9, atol=1e-12)
+
+    def test_weights_are_those_of_each_head_and_their_mean(self, module):
+        x = normal(2, 5, 8)
+        q, k, _ = heads_of(module, x)
+        expected = plain_softmax(q @ k.swapaxes(-1, -2) / 2)
+        _, each = module(x, x, x, average_attn_weights=False)
+        _, average = module(x, x, x)
+        np.testing.assert_allclose(each.numpy(), expected, rtol=1e-10)
+        np.testing.assert_allclose(average.numpy(), expected.mean(axis=1), rtol=1e-10)
+
+    def test_padding_does_not_change_the_rest(self, module):
+        x = normal(1, 4, 8)
+        padded = np.concatenate((x, normal(1, 3, 8, seed=5)), axis=1)
+        blocked = np.arange(7)[None] >= 4
+        for need_weights in (True, False):
+            output, _ = module(padded, padded, padded, key_padding_mask=blocked, need_weights=need_weights)
+            np.testing.assert_allclose(output.numpy()[:, :4], module(x, x, x)[0].numpy(), rtol=1e-10)
+
+    def test_padding_receives_no_gradient(self, module):
+        x = leaf(2, 5, 8)
+        blocked = np.arange(5)[None].repeat(2, axis=0) >= 3
+        query = normal(2, 4, 8, seed=1)
+        module(query, x, x, key_padding_mask=blocked, need_weights=False)[0].sum().backward()
+        assert (x.grad[:, 3:] == 0).all()
+        assert (x.grad[:, :3] != 0).any()
+
+    def test_true_means_blocked(self, module):
+        x = normal(1, 3, 8)
+        blocked = np.triu(np.ones((3, 3), bool), k=1)
+        masked, causal = module(x, x, x, attn_mask=blocked), module(x, x, x, is_causal=True)
+        for ours, theirs in zip(masked, causal):
+            np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+        assert (masked[1].numpy()[0][blocked] == 0).all()
+
+    def test_masks_of_both_kinds_add_up(self, module):
+        x, bias = normal(2, 4, 8), Tensor(normal(4, 4), requires_grad=True)
+        blocked = np.array([[False, False, False, True], [False, True, False, False]])
+        added = bias.data + np.where(blocked, -np.inf, 0.0)[:, None]
+        expected, _ = module(x, x, x, attn_mask=added.repeat(2, axis=0))
+        output, _ = module(x, x, x, key_padding_mask=blocked, attn_mask=bias)
+        np.testing.assert_allclose(output.numpy(), expected.numpy(), rtol=1e-12)
+        output.sum().backward()
+        assert bias.grad.shape == (4, 4) and (bias.grad != 0).all()
+
+    def test_one_mask_per_head(self, module):
+        x = normal(2, 3, 8)
+        blocked = np.zeros((4, 3, 3), bool)
+        blocked[3, :, 0] = True  # second image, second head
+        weights = module(x, x, x, attn_mask=blocked, average_attn_weights=False)[1].numpy()
+        np.testing.assert_array_equal(weights == 0, blocked.reshape(2, 2, 3, 3))
+
+    def test_masks_may_be_tensors_and_lists(self, module):
+        x = normal(1, 3, 8)
+        expected = module(x, x, x, key_padding_mask=np.array([[False, False, True]]))[0].numpy()
+        for mask in ([[False, False, True]], Tensor([[False, False, True]])):
+            np.testing.assert_array_equal(module(x, x, x, key_padding_mask=mask)[0].numpy(), expected)
+
+    def test_wholly_padded_sequence_gives_the_bias_of_the_last_projection(self, module):
+        x = leaf(2, 3, 8)
+        blocked = np.array([[True, True, True], [False, False, False]])
+        output, weights = module(x, x, x, key_padding_mask=blocked)
+        np.testing.assert_array_equal(output.numpy()[0], np.broadcast_to(module.out_proj.bias.numpy(), (3, 8)))
+        assert (weights.numpy()[0] == 0).all()
+        output.backward(normal(2, 3, 8))
+        assert (x.grad[0] == 0).all()
+        assert np.isfinite(x.grad).all()
+
+    def test_keys_and_values_of_other_widths(self):
+        module = MultiheadAttention(8, 2, kdim=3, vdim=5)
+        output, weights = module(*[normal(*s).astype(np.float32) for s in [(2, 4, 8), (2, 6, 3), (2, 6, 5)]])
+        assert (output.shape, weights.shape) == ((2, 4, 8), (2, 4, 6))
+        assert {name: p.shape for name, p in module.named_parameters() if "proj_weight" in name} == {
+            "q_proj_weight": (8, 8),
+            "k_proj_weight": (8, 3),
+            "v_proj_weight": (8, 5),
+        }
+
+    def test_without_bias(self):
+        module = MultiheadAttention(8, 2, bias=False)
+        assert sorted(module.state_dict()) == ["in_proj_weight", "out_proj.weight"]
+        x = normal(2, 4, 8).astype(np.float32)
+        assert module(x, x, x)[0].shape == (2, 4, 8)
+
+    def test_one_sequence_without_a_batch(self, module):
+        x = normal(2, 5, 8)
+        blocked = np.array([False, False, True, False, False])
+        output, weights = module(x[0], x[0], x[0], key_padding_mask=blocked)
+        expected, expected_weights = module(x, x, x, key_padding_mask=np.stack((blocked, blocked)))
+        np.testing.assert_allclose(output.numpy(), expected.numpy()[0], rtol=1e-10)
+        np.testing.assert_allclose(weights.numpy(), expected_weights.numpy()[0], rtol=1e-10)
+
+    def test_dropout_acts_in_training_only(self):
+        module = MultiheadAttention(8, 2, dropout=0.5)
+        x = normal(2, 5, 8).astype(np.float32)
+        for need_weights in (True, False):
+            first, second = (module(x, x, x, need_weights=need_weights)[0].numpy() for _ in range(2))
+            assert not np.array_equal(first, second)
+        module.eval()
+        first, second = (module(x, x, x, need_weights=need_weights)[0].numpy() for need_weights in (True, False))
+        np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-6)
+
+    def test_initial_values_are_those_of_pytorch(self):
+        module = MultiheadAttention(48, 4)
+        bound = np.sqrt(6 / (48 + 3 * 48))
+        weight = module.in_proj_weight.numpy()
+        assert np.abs(weight).max() <= bound and weight.std() == pytest.approx(bound / np.sqrt(3), rel=0.05)
+        assert not module.in_proj_bias.numpy().any() and not module.out_proj.bias.numpy().any()
