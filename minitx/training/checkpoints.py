@@ -32,7 +32,8 @@ def save_checkpoint(path, model, optimizer=None, **progress):
     Parameters
     ----------
     path : str or Path
-        The file; one that is there is replaced, at once or not at all.
+        The file; one that is there is replaced, at once or not at all. A process killed while it saves leaves its
+        unfinished file beside it, hidden under a name that ends in ".partial"; it may be deleted.
     model : Module
         Its parameters and buffers are saved by name.
     optimizer : SGD, Adam or AdamW, optional

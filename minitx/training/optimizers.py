@@ -25,7 +25,7 @@ CHUNK_SIZE = 32768  # entries updated at a time: temporaries of this size stay i
 class Optimizer:
     """What all optimizers share: the parameters, the learning rate, the walk over the parameters, saving and loading.
 
-    A new optimizer names its `settings` and the arrays it keeps for each parameter, and says in `_update` how one
+    A new optimizer names its `settings` and the arrays it keeps for each parameter, and says in `update` how one
     piece of a parameter moves.
 
     Parameters
@@ -42,7 +42,7 @@ class Optimizer:
 
     def __init__(self, parameters, lr, kept=()):
         self.parameters = self._checked(parameters)
-        self._check(lr=(lr, lr > 0, "a positive number, for example 1e-3"))
+        self._require("lr", lr, lr > 0, "a positive number, for example 1e-3")
         self.lr = lr
         self.steps = [0] * len(self.parameters)
         self.kept = {name: [np.zeros_like(parameter.data) for parameter in self.parameters] for name in kept}
@@ -54,7 +54,7 @@ class Optimizer:
 
     @lr.setter
     def lr(self, value):
-        self._check(lr=(value, value >= 0, "a finite number, not negative"))
+        self._require("lr", value, value >= 0, "a finite number, not negative")
         self._lr = float(value)
 
     def zero_grad(self):
@@ -78,11 +78,11 @@ class Optimizer:
             self.steps[index] += 1
             kept = [arrays[index] for arrays in self.kept.values()]
             for chunk in _chunks(parameter.writable(), parameter.grad, *kept):
-                self._update(self.steps[index], *chunk)
+                self.update(self.steps[index], *chunk)
 
-    def _update(self, count, p, g, *kept):
+    def update(self, count, p, g, *kept):
         """Move `p` along `g` in step `count`: flat pieces of a parameter, its gradient and what is kept for it."""
-        raise TypeError(f"{type(self).__name__} does not say how to update a parameter; define _update.")
+        raise TypeError(f"{type(self).__name__} does not say how to update a parameter; define update.")
 
     def state_dict(self):
         """Return all that a later run needs to go on exactly from here.
@@ -161,11 +161,9 @@ class Optimizer:
             )
         return parameters
 
-    def _check(self, **settings):
-        """Check settings, each given as (value, whether it is right, what would be right)."""
-        for setting, (value, right, wanted) in settings.items():
-            if not (right and math.isfinite(value)):
-                raise ValueError(f"{type(self).__name__}: {setting}={value} is out of range; give {wanted}.")
+    def _require(self, setting, value, right, wanted):
+        if not (right and math.isfinite(value)):
+            raise ValueError(f"{type(self).__name__}: {setting}={value} is out of range; give {wanted}.")
 
     def _check_gradient(self, index, parameter):
         gradient = parameter.grad
@@ -225,10 +223,8 @@ class SGD(Optimizer):
 
     def __init__(self, parameters, lr=1e-3, momentum=0.0, *, weight_decay=0.0, nesterov=False):
         super().__init__(parameters, lr, kept=("velocity",) if momentum else ())
-        self._check(
-            momentum=(momentum, 0 <= momentum < 1, "a number from 0 to below 1, for example 0.9"),
-            weight_decay=(weight_decay, weight_decay >= 0, "a number that is not negative"),
-        )
+        self._require("momentum", momentum, 0 <= momentum < 1, "a number from 0 to below 1, for example 0.9")
+        self._require("weight_decay", weight_decay, weight_decay >= 0, "a number that is not negative")
         if nesterov and not momentum:
             raise ValueError(
                 "SGD: nesterov=True looks ahead along the velocity, and momentum=0 keeps none; "
@@ -236,7 +232,7 @@ class SGD(Optimizer):
             )
         self.momentum, self.weight_decay, self.nesterov = float(momentum), float(weight_decay), bool(nesterov)
 
-    def _update(self, count, p, g, v=None):
+    def update(self, count, p, g, v=None):
         if self.weight_decay:
             g = g + self.weight_decay * p
         if v is not None:
@@ -294,13 +290,11 @@ class Adam(Optimizer):
                 f"{type(self).__name__}: betas={betas} is out of range; "
                 "give two numbers from 0 to below 1, for example (0.9, 0.999)."
             )
-        self._check(
-            eps=(eps, eps >= 0, "a small number that is not negative, for example 1e-8"),
-            weight_decay=(weight_decay, weight_decay >= 0, "a number that is not negative"),
-        )
+        self._require("eps", eps, eps >= 0, "a small number that is not negative, for example 1e-8")
+        self._require("weight_decay", weight_decay, weight_decay >= 0, "a number that is not negative")
         self.eps, self.weight_decay = float(eps), float(weight_decay)
 
-    def _update(self, count, p, g, m, v):
+    def update(self, count, p, g, m, v):
         if self.weight_decay:
             g = g + self.weight_decay * p
         self._adapt(count, p, g, m, v)
@@ -356,7 +350,7 @@ class AdamW(Adam):
     def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
         super().__init__(parameters, lr, betas, eps, weight_decay)
 
-    def _update(self, count, p, g, m, v):
+    def update(self, count, p, g, m, v):
         p *= 1 - self.lr * self.weight_decay
         self._adapt(count, p, g, m, v)
 

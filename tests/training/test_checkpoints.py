@@ -238,6 +238,12 @@ def test_a_flipped_bit_is_refused_or_harmless(place, bit, saved):
     assert found == bits(expected_model, expected_optimizer)
 
 
+def test_a_damaged_shape_is_reported_as_damage_and_not_as_another_model(saved):
+    damaged = saved.with_name("damaged.npz")
+    damaged.write_bytes(saved.read_bytes().replace(b"'shape': (3, 2)", b"'shape': (1, 2)"))
+    assert_refused(damaged, "archive: expected a whole .npz file .*model/weight.npy does not have its checksum")
+
+
 def zipped(**members):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

@@ -315,7 +315,7 @@ def test_check_arrays_names_what_is_missing_and_what_is_too_much():
 
 def test_an_optimizer_of_ones_own_needs_only_its_formula():
     class SignDescent(Optimizer):
-        def _update(self, count, p, g):
+        def update(self, count, p, g):
             p -= self.lr * np.sign(g)
 
     p = parameter_with([1.0, 1.0], [5.0, -0.1])

@@ -209,9 +209,9 @@ def test_ctrl_c_in_the_middle_of_an_update_waits_for_its_end(uninterrupted_run, 
     class Interrupted(AdamW):
         chunks = 0
 
-        def _update(self, *arguments):
+        def update(self, *arguments):
             self.chunks += 1
-            super()._update(*arguments)
+            super().update(*arguments)
             if self.chunks == 6:
                 press_ctrl_c()
 
@@ -259,8 +259,8 @@ inputs = np.ones((64, 3), np.float32)
 loader = DataLoader(inputs, np.arange(64) % 2, batch_size=4)
 
 class Slow(Adam):
-    def _update(self, *arguments):
-        super()._update(*arguments)
+    def update(self, *arguments):
+        super().update(*arguments)
         print("updating", flush=True)
         time.sleep(0.002)
 
