@@ -21,7 +21,7 @@ from minitx.autograd.products import matmul
 from minitx.autograd.shaping import stack
 from minitx.nn.initialization import kaiming_uniform, uniform
 from minitx.nn.module import Module, Parameter
-from minitx.nn.unfolding import composed_pad, one_per_axis, pad, sliding_windows
+from minitx.nn.unfolding import composed_pad, one_per_axis, pad, padding_pairs, sliding_windows
 
 
 def composed_conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -232,8 +232,10 @@ class _ConvolutionLayer(Module):
         self.out_channels = out_channels
         self.kernel_size = one_per_axis(name, "kernel_size", kernel_size, axes, least=1)
         self.stride = one_per_axis(name, "stride", stride, axes, least=1)
-        self.padding = padding if isinstance(padding, str) else one_per_axis(name, "padding", padding, axes, least=0)
         self.dilation = one_per_axis(name, "dilation", dilation, axes, least=1)
+        spans = [d * (size - 1) + 1 for size, d in zip(self.kernel_size, self.dilation)]
+        pairs = padding_pairs(name, padding, spans, self.stride)
+        self.padding = padding if isinstance(padding, str) else tuple(before for before, _ in pairs)
         self.groups = groups
         self.padding_mode = padding_mode
         shape = (out_channels, in_channels // groups, *self.kernel_size)

@@ -138,13 +138,11 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
 def _pooling_windows(op, shape, kernel_size, stride, padding, dilation, ceil_mode):
     stride = kernel_size if stride is None else stride
     windows = image_windows(op, shape, kernel_size, stride, padding, dilation, ceil_mode)
-    for size, spacing, (border, _) in zip(windows.kernel_size, windows.dilation, windows.padding):
-        span = spacing * (size - 1) + 1
-        if border > span // 2:
-            raise ValueError(
-                f"{op}: padding={padding} lets windows of {span} values lie mostly outside the image; "
-                f"pad at most {span // 2}, half the window."
-            )
+    if any(border > size // 2 for size, (border, _) in zip(windows.kernel_size, windows.padding)):
+        raise ValueError(
+            f"{op}: padding={padding} lets windows of kernel_size={kernel_size} lie mostly outside the image; "
+            "pad at most half the kernel size."
+        )
     return windows
 
 

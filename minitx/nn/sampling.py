@@ -70,13 +70,15 @@ def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=F
              [1, 1, 3, 3]]]])
     """
     readings = _axis_readings(x.shape, size, scale_factor, mode, align_corners)
-    y = x
+    y = x if mode == "nearest" or x.dtype.kind == "f" else x.astype(float)
     for axis, reading in zip((2, 3), readings):
         low = y.take(reading.low, axis=axis)
         if mode == "bilinear":
-            share = reading.shares(axis, x.dtype)
-            low = low * (1 - share)
-            low += y.take(reading.high, axis=axis) * share
+            share = reading.shares(axis, y.dtype)
+            high = y.take(reading.high, axis=axis)
+            low *= 1 - share
+            high *= share
+            low += high
         y = low
 
     # Forward reads pixels, because in a product with the matrix of weights an infinite pixel would spoil its whole row
@@ -127,6 +129,10 @@ def _axis_readings(shape, size, scale_factor, mode, align_corners):
         if len(scales) != 2 or not all(scale > 0 for scale in scales):
             raise ValueError(f"interpolate: scale_factor={scale_factor} must be a positive number, or two of them.")
         size = [math.floor(length * scale) for length, scale in zip(shape[2:], scales)]
+        if min(size) < 1:
+            raise ValueError(
+                f"interpolate: scale_factor={scale_factor} leaves no pixel of {shape[2]}x{shape[3]}; enlarge it."
+            )
     counts = one_per_axis("interpolate", "size", size, axes=2, least=1)
     return [
         _axis_reading(length, count, length / count if scale is None else 1 / scale, mode, align_corners)
@@ -135,11 +141,13 @@ def _axis_readings(shape, size, scale_factor, mode, align_corners):
 
 
 def _axis_reading(size, count, step, mode, align_corners):
+    """Say where `count` places, `step` apart, lie on an axis of length `size`."""
     places = np.arange(count)
+    if count == size:
+        return _AxisReading(size, places, places, np.zeros(count))
     if mode == "nearest":
         # In float32, as PyTorch does it, so that rounding falls the same way.
-        low = np.floor(places.astype(np.float32) * np.float32(step)).astype(np.intp) if count != size else places
-        low = np.minimum(low, size - 1)
+        low = np.floor(places.astype(np.float32) * np.float32(step)).astype(np.intp).clip(0, size - 1)
         return _AxisReading(size, low, low, np.zeros(count))
     if align_corners:
         positions = places * ((size - 1) / max(count - 1, 1))

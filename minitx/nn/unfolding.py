@@ -155,7 +155,7 @@ def _bordered(x, sides, value):
 def _border_returned(g, axis, before, sources, size):
     """Add the border of `g` along `axis` to the places it was read from, and cut it off."""
     g = np.moveaxis(g, axis, 0)
-    total = g[before : before + size].copy()
+    total = g[before : before + size].copy(order="K")
     for place in (*range(before), *range(before + size, len(sources))):
         total[sources[place]] += g[place]
     return np.moveaxis(total, 0, axis)
@@ -260,13 +260,7 @@ def sliding_windows(op, sizes, kernel_size, stride=1, padding=0, dilation=1, cei
     stride = one_per_axis(op, "stride", stride, len(sizes), least=1)
     dilation = one_per_axis(op, "dilation", dilation, len(sizes), least=1)
     spans = [spacing * (size - 1) + 1 for size, spacing in zip(kernel_size, dilation)]
-    if padding == "same":
-        if max(stride) > 1:
-            raise ValueError(f"{op}: padding='same' goes with stride 1, not stride={stride}; give padding as a number.")
-        pairs = [((span - 1) // 2, span // 2) for span in spans]
-    else:
-        widths = one_per_axis(op, "padding", 0 if padding == "valid" else padding, len(sizes), least=0)
-        pairs = [(width, width) for width in widths]
+    pairs = padding_pairs(op, padding, spans, stride)
     counts = []
     for axis, (size, span, step) in enumerate(zip(sizes, spans, stride)):
         before, after = pairs[axis]
@@ -283,6 +277,24 @@ def sliding_windows(op, sizes, kernel_size, stride=1, padding=0, dilation=1, cei
         pairs[axis] = (before, max(after, (count - 1) * step + span - size - before))
         counts.append(count)
     return Windows(tuple(sizes), kernel_size, stride, dilation, tuple(pairs), tuple(counts))
+
+
+def padding_pairs(op, padding, spans, stride):
+    """Check the padding of windows that span so many values; return (before, after) for each axis.
+
+    Examples
+    --------
+    >>> padding_pairs("example", "same", spans=(3, 4), stride=(1, 1))
+    [(1, 1), (1, 2)]
+    """
+    if padding == "same" and max(stride) > 1:
+        raise ValueError(f"{op}: padding='same' goes with stride 1, not stride={stride}; give padding as a number.")
+    if padding == "same":
+        return [((span - 1) // 2, span // 2) for span in spans]
+    if isinstance(padding, str) and padding != "valid":
+        raise ValueError(f"{op}: unknown padding {padding!r}; give a number, one number per axis, 'same' or 'valid'.")
+    widths = one_per_axis(op, "padding", 0 if padding == "valid" else padding, len(spans), least=0)
+    return [(width, width) for width in widths]
 
 
 def one_per_axis(op, name, value, axes, least):
@@ -312,6 +324,7 @@ def image_windows(op, shape, kernel_size, stride, padding, dilation, ceil_mode=F
     """
     if len(shape) not in (3, 4):
         raise ValueError(f"{op}: x has shape {shape}; give images (B, C, H, W), or a single one (C, H, W).")
+    padding = one_per_axis(op, "padding", padding, axes=2, least=0)  # "same" is for convolutions only
     return sliding_windows(op, shape[-2:], kernel_size, stride, padding, dilation, ceil_mode)
 
 
