@@ -203,10 +203,9 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
     >>> float(nll_loss(np.log([[0.5, 0.5]]), np.array([1])).round(3))
     0.693
     """
+    target = np.asarray(target)
     if target.dtype.kind == "f":
-        raise TypeError(
-            f"nll_loss: targets must be class indices, integers, not {target.dtype}; use .astype(np.int64)."
-        )
+        raise TypeError(f"nll_loss: targets must be class indices, not {target.dtype}; use target.astype(np.int64).")
     _check_classes("nll_loss", input, target, weight)
     logp = _class_rows(input)
     labels, counted = _labels("nll_loss", target, logp.shape[1], ignore_index)

@@ -63,7 +63,7 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     shape = _as_shape(normalized_shape)
     _check_layer_norm(x, shape, weight, bias)
     width = math.prod(shape)
-    rows = x.reshape(math.prod(x.shape[: x.ndim - len(shape)]), width)
+    rows = np.ascontiguousarray(x.reshape(math.prod(x.shape[: x.ndim - len(shape)]), width))
     # Sums over rows and columns are matrix-vector products: NumPy's reductions take two to four times as long.
     average = np.full(width, 1 / max(width, 1), x.dtype)
     normal = rows - (rows @ average)[:, None]
