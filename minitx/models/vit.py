@@ -14,7 +14,7 @@ import re
 from minitx.autograd.shaping import broadcast_to, concatenate
 from minitx.nn.attention import MultiheadAttention
 from minitx.nn.dropout import Dropout
-from minitx.nn.initialization import truncated_normal, zeros
+from minitx.nn.initialization import truncated_normal, xavier_uniform, zeros
 from minitx.nn.linear import Linear
 from minitx.nn.module import Module, Parameter
 from minitx.nn.normalization import LayerNorm
@@ -93,13 +93,13 @@ class VisionTransformer(Module):
         self._draw_initial_values()
 
     def _draw_initial_values(self):
-        """Give every linear map weights of standard deviation 0.02 and every bias 0, as published models start."""
+        """Draw every linear map anew by Xavier's rule, with bias 0: it suits narrow and wide models alike."""
         for module in self.modules():
             if isinstance(module, Linear):
-                module.weight = Parameter(truncated_normal(module.weight.shape, std=0.02))
+                module.weight = Parameter(xavier_uniform(module.weight.shape))
                 module.bias = Parameter(zeros(module.bias.shape))
             elif isinstance(module, MultiheadAttention):
-                module.in_proj_weight = Parameter(truncated_normal(module.in_proj_weight.shape, std=0.02))
+                module.in_proj_weight = Parameter(xavier_uniform(module.in_proj_weight.shape))
 
     def forward(self, images, need_weights=False):
         """Return the logits, and on request the attention weights of every layer.
