@@ -1,0 +1,53 @@
+"""Every figure that the notebooks and the demo draw, from plain arrays.
+
+Each function returns a matplotlib Figure: a notebook shows it as the value of a cell, ``figure.savefig("name.png")``
+writes it to a file, and where windows exist ``plt.show()`` opens it. Functions that draw a single axes take an `ax` of
+your own. Your ``matplotlib.rcParams`` stay as they are. Matplotlib is loaded by the first figure, not by this import.
+"""
+
+from minitx.plot.attention import (
+    draw_attention,
+    draw_attention_distances,
+    draw_attention_heads,
+    draw_attention_rollout,
+    draw_class_attention,
+)
+from minitx.plot.checking import draw_gradient_check, draw_gradient_norms, draw_step_errors
+from minitx.plot.connectivity import draw_connectivity
+from minitx.plot.graphs import draw_graph
+from minitx.plot.positions import (
+    draw_binary_counter,
+    draw_position_embedding_similarity,
+    draw_position_rotation,
+    draw_position_similarity,
+    draw_positional_encoding,
+)
+from minitx.plot.retrieval import draw_retrieval, draw_saturation, draw_temperatures
+from minitx.plot.training import draw_confusion_matrix, draw_gallery, draw_learning_curves
+from minitx.plot.vit import draw_patch_filters, draw_patches
+
+__all__ = [
+    "draw_attention",
+    "draw_attention_distances",
+    "draw_attention_heads",
+    "draw_attention_rollout",
+    "draw_binary_counter",
+    "draw_class_attention",
+    "draw_confusion_matrix",
+    "draw_connectivity",
+    "draw_gallery",
+    "draw_gradient_check",
+    "draw_gradient_norms",
+    "draw_graph",
+    "draw_learning_curves",
+    "draw_patch_filters",
+    "draw_patches",
+    "draw_position_embedding_similarity",
+    "draw_position_rotation",
+    "draw_position_similarity",
+    "draw_positional_encoding",
+    "draw_retrieval",
+    "draw_saturation",
+    "draw_step_errors",
+    "draw_temperatures",
+]

@@ -1,0 +1,205 @@
+"""What holds for every figure: it is complete, readable, and leaves the reader's matplotlib as it was."""
+
+import inspect
+import subprocess
+import sys
+import warnings
+from functools import cache
+from itertools import combinations
+from types import SimpleNamespace
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from minitx import plot
+
+SMALLEST_FONT = 7.5  # points
+
+
+def softmax_rows(*shape):
+    e = np.exp(np.random.default_rng(0).normal(size=shape) * 1.5)
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def digits(count):
+    return np.random.default_rng(1).random((count, 1, 8, 8)).astype(np.float32)
+
+
+def node(label, kind, shape=(), value=None):
+    return SimpleNamespace(label=label, kind=kind, shape=shape, value=value)
+
+
+WORDS = ["the", "animal", "did", "not", "cross", "because", "it", "was", "tired"]
+MOVIES = ["The Dark Knight (2008)", "Iron Man (2008)", "Mamma Mia! (2008)", "Notting Hill (1999)"]
+SINUSOIDS = np.stack([f(np.arange(16)[:, None] / 50 ** (np.arange(8) / 8)) for f in (np.sin, np.cos)], -1).reshape(
+    16, 16
+)
+GRAPH_NODES = [
+    node("x", "constant", (64, 784)),
+    node("weight", "parameter", (784, 10)),
+    node("matmul", "op", (64, 10)),
+    node("bias", "parameter", (10,)),
+    node("add", "op", (64, 10)),
+    node("cross_entropy", "output", (), 2.302585),
+]
+GRAPH_EDGES = [(0, 2), (1, 2), (2, 4), (3, 4), (4, 5)]
+
+FIGURES = {
+    "attention": lambda **o: plot.draw_attention(softmax_rows(9, 9), WORDS, title="One head", **o),
+    "attention, many tokens": lambda **o: plot.draw_attention(softmax_rows(65, 65), **o),
+    "distances": lambda **o: plot.draw_attention_distances(np.arange(48.0).reshape(12, 4), **o),
+    "heads": lambda: plot.draw_attention_heads(softmax_rows(8, 9, 9), WORDS),
+    "heads, incomplete row": lambda: plot.draw_attention_heads(softmax_rows(7, 4, 4), WORDS[:4]),
+    "rollout": lambda: plot.draw_attention_rollout(digits(6), softmax_rows(6, 4, 4), ["9 ✗ (is 3)"] * 6),
+    "class attention": lambda: plot.draw_class_attention(digits(3), softmax_rows(3, 4, 4, 4), ["3, taken for 9"] * 3),
+    "counter": lambda: plot.draw_binary_counter((np.arange(16)[:, None] >> np.arange(3, -1, -1)) & 1, SINUSOIDS),
+    "confusions": lambda: plot.draw_confusion_matrix(np.diag(range(30, 40)) + np.eye(10, k=3, dtype=int)),
+    "confusions, names": lambda: plot.draw_confusion_matrix([[9, 1, 0], [0, 7, 3], [0, 0, 2]], WORDS[1:4]),
+    "connectivity": lambda: plot.draw_connectivity(
+        [np.arange(1, 37).reshape(6, 6), np.eye(6, dtype=int), -np.eye(6, dtype=int)],
+        ["Full", "Conv", "Local"],
+        [36, 1, 3],
+    ),
+    "gallery": lambda: plot.draw_gallery(digits(10), [3] * 10, [3, 5] * 5),
+    "gallery, names": lambda: plot.draw_gallery(digits(4), [0, 1, 2, 3], [0, 3, 2, 1], MOVIES),
+    "check": lambda: plot.draw_gradient_check([1.0, -2.0, 0.0, 4.0], [1.0, -2.0, 0.0, 2.0]),
+    "norms": lambda **o: plot.draw_gradient_norms(
+        {"pre-norm": np.ones(12), "post-norm": np.geomspace(1e-3, 1, 12)}, **o
+    ),
+    "graph": lambda **o: plot.draw_graph(GRAPH_NODES, GRAPH_EDGES, title="A linear classifier", **o),
+    "curves": lambda: plot.draw_learning_curves(
+        np.geomspace(2.3, 0.02, 60),
+        np.geomspace(2.2, 0.1, 60),
+        np.linspace(0.1, 1, 60),
+        np.linspace(0.2, 0.98, 60),
+        np.linspace(2e-3, 0, 600),
+    ),
+    "curves, one": lambda: plot.draw_learning_curves([2.3, 1.2, 0.9]),
+    "filters": lambda: plot.draw_patch_filters(
+        np.eye(4).reshape(4, 1, 2, 2), np.eye(4).reshape(4, 1, 2, 2), [0.25] * 4
+    ),
+    "filters, coloured": lambda: plot.draw_patch_filters(np.random.default_rng(0).normal(size=(20, 3, 4, 4))),
+    "patches": lambda: plot.draw_patches(digits(1)[0], patch_size=2),
+    "patches, many": lambda: plot.draw_patches(np.random.default_rng(0).random((3, 56, 56)), patch_size=4),
+    "embeddings": lambda: plot.draw_position_embedding_similarity(np.eye(16).reshape(4, 4, 4, 4)),
+    "rotation": lambda: plot.draw_position_rotation(SINUSOIDS, shift=3),
+    "similarity": lambda: plot.draw_position_similarity(SINUSOIDS @ SINUSOIDS.T),
+    "encoding": lambda **o: plot.draw_positional_encoding(SINUSOIDS, **o),
+    "retrieval": lambda: plot.draw_retrieval([4.0, 3.5, 1.0, -0.5], [0.6, 0.36, 0.03, 0.01], MOVIES, "action, 2008"),
+    "saturation": lambda: plot.draw_saturation(2 ** np.arange(2, 11), np.full((2, 9), 0.4), np.full((2, 9), 0.9)),
+    "steps": lambda **o: plot.draw_step_errors(np.logspace(-12, 0, 25), {"central": np.logspace(-8, -1, 25)}, **o),
+    "temperatures": lambda: plot.draw_temperatures([0.1, 1, 10], softmax_rows(3, 4), MOVIES),
+}
+ON_GIVEN_AXES = ["attention", "distances", "norms", "graph", "encoding", "steps"]
+every_figure = pytest.mark.parametrize("name", FIGURES)
+
+
+@pytest.fixture(autouse=True)
+def no_warnings():
+    """Missing glyphs, failed layouts, undefined arithmetic; what libraries will rename some day is not our affair."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("error", RuntimeWarning)
+        yield
+
+
+@cache
+def drawn(name):
+    """The figure of that name, drawn once for all tests that only look at it."""
+    return FIGURES[name]()
+
+
+def painted(figure):
+    """Paint `figure` and return its renderer."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return canvas.get_renderer()
+
+
+def visible_texts(figure):
+    """Every piece of text that is painted: titles, labels of axes and ticks, legends, numbers in cells."""
+    texts, queue = [], [figure]
+    while queue:
+        artist = queue.pop()
+        if not artist.get_visible():
+            continue
+        if isinstance(artist, Text):
+            texts.append(artist)
+        elif isinstance(artist, Axis):
+            if artist.axes.axison:
+                low, high = sorted(artist.get_view_interval())
+                ticks = [tick for tick in artist.get_major_ticks() if low <= tick.get_loc() <= high]
+                texts += [label for tick in ticks for label in (tick.label1, tick.label2) if label.get_visible()]
+                texts.append(artist.label)
+        else:
+            queue += artist.get_children()
+    return [text for text in texts if text.get_text().strip()]
+
+
+def test_every_public_function_has_a_figure_here():
+    sources = "".join(inspect.getsource(draw) for draw in FIGURES.values())
+    assert [name for name in plot.__all__ if f"plot.{name}(" not in sources] == []
+
+
+@every_figure
+def test_returns_a_figure_that_saves_without_a_warning(name, tmp_path):
+    figure = drawn(name)
+    assert isinstance(figure, Figure)
+    figure.savefig(tmp_path / "figure.png")
+    assert plt.imread(tmp_path / "figure.png").std() > 0
+
+
+@every_figure
+def test_text_is_large_enough_stays_inside_and_does_not_overlap(name):
+    figure = drawn(name)
+    renderer = painted(figure)
+    texts = visible_texts(figure)
+    assert texts
+    assert min(text.get_fontsize() for text in texts) >= SMALLEST_FONT
+    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in texts if text.get_rotation() in (0, 90)]
+    whole = figure.bbox.padded(0.5)
+    assert [text for text, box in boxes if not (whole.contains(*box.min) and whole.contains(*box.max))] == []
+    overlaps = [
+        (one, other)
+        for (one, box), (other, other_box) in combinations(boxes, 2)
+        if box.padded(-1).overlaps(other_box.padded(-1))
+    ]
+    assert overlaps == []
+
+
+@every_figure
+def test_settings_and_open_figures_of_the_reader_stay(name):
+    with matplotlib.rc_context({"font.size": 23, "axes.facecolor": "black", "image.cmap": "magma"}):
+        before, own = dict(matplotlib.rcParams), plt.figure()
+        figure = FIGURES[name]()
+        assert dict(matplotlib.rcParams) == before
+        assert plt.get_fignums() == [own.number] and plt.gcf() is own
+        plt.close(own)
+    assert all(ax.get_facecolor() != (0, 0, 0, 1) for ax in figure.axes)
+
+
+@pytest.mark.parametrize("name", ON_GIVEN_AXES)
+def test_draws_into_given_axes(name):
+    own, (ax, other) = plt.subplots(1, 2, figsize=(11, 4))
+    assert FIGURES[name](ax=ax) is own
+    assert ax.has_data() or ax.patches
+    assert not other.has_data() and plt.fignum_exists(own.number)
+    painted(own)
+    plt.close(own)
+
+
+def test_figures_that_take_axes_are_those_tested_above():
+    takers = [name for name in plot.__all__ if "ax" in inspect.signature(getattr(plot, name)).parameters]
+    sources = "".join(inspect.getsource(FIGURES[name]) for name in ON_GIVEN_AXES)
+    assert [name for name in takers if f"plot.{name}(" not in sources] == []
+
+
+def test_importing_the_figures_does_not_import_matplotlib():
+    program = "import sys, minitx.plot; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

@@ -1,0 +1,100 @@
+"""Wrong arguments raise a ValueError whose first line says what is wrong and whose second says what to do."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from minitx import plot
+from minitx.plot.shapes import as_shaped
+
+matrix, vector = np.eye(4), np.ones(4)
+box = SimpleNamespace(label="x", kind="op", shape=())
+
+CASES = {
+    "attention of a batch": (lambda: plot.draw_attention(np.ones((2, 4, 4))), "(2, 4, 4), expected (N, M)"),
+    "too few tokens": (lambda: plot.draw_attention(matrix, ["a"]), "query_labels has 1 entry, expected 4"),
+    "too many keys": (lambda: plot.draw_attention(matrix, None, "abcde"), "key_labels has 5 entries, expected 4"),
+    "no tokens": (lambda: plot.draw_attention(np.ones((0, 0))), "no entry at all, expected (N, M)"),
+    "words for weights": (lambda: plot.draw_attention([["a"]]), "holds <U1, expected real numbers"),
+    "heads of a batch": (lambda: plot.draw_attention_heads(np.ones((2, 3, 4, 4))), "pick one, weights[0]"),
+    "images without a batch": (lambda: plot.draw_class_attention(matrix, matrix), "(4, 4), expected (n, H, W)"),
+    "two channels": (lambda: plot.draw_gallery(np.ones((5, 2, 4, 4))), "(5, 2, 4, 4), expected (n, 1, H, W)"),
+    "maps of fewer images": (
+        lambda: plot.draw_class_attention(np.ones((3, 4, 4)), np.ones((2, 5, 2, 2))),
+        "expected (n, heads, rows, columns) with n = 3",
+    ),
+    "rollout of fewer images": (lambda: plot.draw_attention_rollout(np.ones((3, 4, 4)), np.ones((2, 2, 2))), "n = 3"),
+    "captions": (lambda: plot.draw_attention_rollout(matrix, matrix, ["a", "b"]), "captions has 2 entries, expected 1"),
+    "distances": (lambda: plot.draw_attention_distances(vector), "(4,), expected (L, H)"),
+    "scores and weights": (lambda: plot.draw_retrieval(vector, np.ones(3)), "(3,), expected (N,) with N = 4"),
+    "temperatures": (lambda: plot.draw_temperatures([1, 2], matrix), "(4, 4), expected (T, N) with T = 2"),
+    "saturation": (lambda: plot.draw_saturation(vector, np.ones((3, 4)), matrix), "(3, 4), expected (2, K) with K = 4"),
+    "bits": (lambda: plot.draw_binary_counter([[0, 2]], matrix), "holds [0, 2], expected 0 and 1"),
+    "counter": (lambda: plot.draw_binary_counter([[0, 1]], matrix), "expected (N, D) with N = 1"),
+    "encoding of a batch": (lambda: plot.draw_positional_encoding(np.ones((1, 4, 4))), "of a batch (B, N, D) pick one"),
+    "similarity": (lambda: plot.draw_position_similarity(np.ones((4, 3))), "(4, 3), expected (N, N)"),
+    "pair": (lambda: plot.draw_position_rotation(np.ones((9, 4)), 1), "4 columns has the pairs 0 to 1"),
+    "shift": (lambda: plot.draw_position_rotation(np.ones((9, 6)), 5), "by 5, but the encoding ends at 8"),
+    "no shift": (lambda: plot.draw_position_rotation(np.ones((9, 6)), 0), "at least 1"),
+    "embeddings": (lambda: plot.draw_position_embedding_similarity(matrix), "reshaped to (h, w, h, w)"),
+    "patches": (lambda: plot.draw_patches(matrix, 3), "4 x 4 pixels does not divide into patches of side 3"),
+    "patch of no size": (lambda: plot.draw_patches(matrix, 0), "patches of side 0"),
+    "filters": (lambda: plot.draw_patch_filters(np.ones((4, 1, 2, 3))), "(4, 1, 2, 3), expected (n, C, P, P)"),
+    "channels": (lambda: plot.draw_patch_filters(np.ones((4, 2, 2, 2))), "2 channels, expected 1 (grey) or 3"),
+    "components": (
+        lambda: plot.draw_patch_filters(np.ones((4, 1, 2, 2)), np.ones((4, 1, 3, 3))),
+        "expected (m, C, P, P) with C = 1, P = 2",
+    ),
+    "explained": (
+        lambda: plot.draw_patch_filters(np.ones((4, 1, 2, 2)), np.ones((4, 1, 2, 2)), [1.0]),
+        "explained has shape (1,), expected (m,) with m = 4",
+    ),
+    "epochs": (lambda: plot.draw_learning_curves(vector, np.ones(3)), "validation_loss has shape (3,), expected (E,)"),
+    "per cent": (lambda: plot.draw_learning_curves([1.0], None, [98.3]), "training_accuracy holds 98.3, expected frac"),
+    "confusions": (lambda: plot.draw_confusion_matrix(np.ones((3, 4))), "(3, 4), expected (C, C)"),
+    "negative count": (lambda: plot.draw_confusion_matrix(-matrix), "counts holds -1.0, expected numbers of images"),
+    "labels": (
+        lambda: plot.draw_gallery(np.ones((3, 4, 4)), [1, 2]),
+        "labels has shape (2,), expected (n,) with n = 3",
+    ),
+    "no labels": (lambda: plot.draw_gallery(np.ones((1, 4, 4)), None, [1]), "predictions without labels"),
+    "no name": (lambda: plot.draw_gallery(np.ones((1, 4, 4)), [2], names=["a", "b"]), "class 2, but there are 2 names"),
+    "floats": (lambda: plot.draw_connectivity([matrix], ["a"]), "sharing[0] holds float64"),
+    "unknown connection": (lambda: plot.draw_connectivity([[[-2]]], ["a"]), "from -2 on"),
+    "titles": (lambda: plot.draw_connectivity([[[1]]], ["a", "b"]), "titles has 2 entries, expected 1"),
+    "gradients": (lambda: plot.draw_gradient_check(vector, matrix), "numeric has shape (4, 4), expected (4,)"),
+    "steps": (lambda: plot.draw_step_errors(vector, {"a": [1.0]}), "errors['a'] has shape (1,), expected (S,)"),
+    "step of zero": (lambda: plot.draw_step_errors([0.0, 1.0], {}), "steps holds 0, expected positive numbers"),
+    "norms": (lambda: plot.draw_gradient_norms({"a": matrix}), "norms['a'] has shape (4, 4), expected (L,)"),
+    "no norms": (lambda: plot.draw_gradient_norms({}), "norms is empty"),
+    "no nodes": (lambda: plot.draw_graph([], []), "nodes is empty"),
+    "kind": (lambda: plot.draw_graph([SimpleNamespace(label="x", kind="leaf", shape=())], []), "has kind 'leaf'"),
+    "edge": (lambda: plot.draw_graph([box], [(0, 1)]), "edge (0, 1) does not join two of the 1 nodes"),
+    "circle": (lambda: plot.draw_graph([box, box, box], [(0, 1), (1, 2), (2, 1)]), "2 of 3 nodes lie on or behind"),
+    "loop": (lambda: plot.draw_graph([box], [(0, 0)]), "1 of 1 nodes lie on or behind a circle"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_error_says_what_is_wrong_and_what_to_do(case):
+    call, fragment = CASES[case]
+    with pytest.raises(ValueError) as raised:
+        call()
+    message = str(raised.value)
+    assert fragment in message
+    wrong, todo = message.split("\n")
+    assert wrong.startswith("draw_") and wrong.endswith(".") and todo.endswith(".")
+
+
+def test_every_public_function_has_a_wrong_call_above():
+    called = {name for call, _ in CASES.values() for name in call.__code__.co_names}
+    assert [name for name in plot.__all__ if name not in called] == []
+
+
+def test_equal_letters_and_numbers_must_agree():
+    assert as_shaped("draw_x: a", np.ones((2, 3, 3)), "2 N N", "Do.", N=3).shape == (2, 3, 3)
+    with pytest.raises(ValueError, match=r"has shape \(2, 3, 3\), expected \(2, N, N\) with N = 4\."):
+        as_shaped("draw_x: a", np.ones((2, 3, 3)), "2 N N", "Do.", N=4)
+    with pytest.raises(ValueError, match=r"expected \(3, N, N\)\."):
+        as_shaped("draw_x: a", np.ones((2, 3, 3)), "3 N N", "Do.")
