@@ -202,7 +202,7 @@ class Module:
         if dtype is None:
             return
         for value in (*inputs, *options.values()):
-            if isinstance(value, np.ndarray | Tensor) and value.dtype.kind == "f" and value.dtype != dtype:
+            if isinstance(value, (np.ndarray, Tensor)) and value.dtype.kind == "f" and value.dtype != dtype:
                 arguments = inspect.signature(self.forward).bind(*inputs, **options).arguments
                 name = next((name for name, given in arguments.items() if given is value), "an input")
                 raise TypeError(
@@ -217,18 +217,21 @@ class Module:
             self._buffer_names += (name,)
 
     def _walk(self, prefix=""):
-        """Yield (prefix, module) for this module and all below it; what is shared comes as often as it is used."""
-        yield prefix, self
-        for name, value in tuple(vars(self).items()):
+        """List (prefix, module) for this module and all below it; what is shared comes as often as it is used."""
+        found = [(prefix, self)]
+        for name, value in vars(self).items():
             if isinstance(value, Module):
-                yield from value._walk(f"{prefix}{name}.")
+                found += value._walk(f"{prefix}{name}.")
+        return found
 
     def _entries(self):
-        """Yield (full name, module, attribute, value) of parameters and buffers, shared ones under all their names."""
-        for prefix, module in self._walk():
-            for name, value in tuple(vars(module).items()):
-                if isinstance(value, Parameter) or name in module._buffer_names:
-                    yield prefix + name, module, name, value
+        """List (full name, module, attribute, value) of parameters and buffers, shared ones under all their names."""
+        return [
+            (prefix + name, module, name, value)
+            for prefix, module in self._walk()
+            for name, value in vars(module).items()
+            if isinstance(value, Parameter) or name in module._buffer_names
+        ]
 
     def named_parameters(self):
         """Yield (dotted name, Parameter) pairs; a shared Parameter comes once, under its first name."""
@@ -241,8 +244,8 @@ class Module:
 
     def named_buffers(self):
         """Yield (dotted name, array) pairs of the buffers."""
-        entries = self._entries()
-        yield from _each_once((name, value) for name, _, _, value in entries if not isinstance(value, Parameter))
+        entries = [(name, value) for name, _, _, value in self._entries() if not isinstance(value, Parameter)]
+        yield from _each_once(entries)
 
     def named_modules(self):
         """Yield (dotted name, module) pairs, this module first under the empty name; shared modules come once."""
