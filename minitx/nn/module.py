@@ -118,6 +118,11 @@ class Parameter(Tensor):
             array = array.copy()
         self._own(array, requires_grad=True)
 
+    @property
+    def has_memory(self):
+        """False for a Parameter that was built inside `shapes_only`."""
+        return self._storage.flags.writeable
+
     def convert(self, dtype):
         """Change the dtype of the values and of the gradient; the Parameter stays the same object."""
         grad, version = self.grad, self.version
@@ -333,10 +338,8 @@ class Module:
             for name, (_, _, value) in entries.items()
             if name in arrays and (arrays[name].shape != value.shape or arrays[name].dtype.kind not in "fiub")
         ]
-        wrong += [f"{a} and {b}: one Parameter here, two different arrays there" for a, b in _torn(entries, arrays)]
-        wrong += [
-            f"{name}: built inside shapes_only(), no memory" for name, entry in entries.items() if _hollow(entry[2])
-        ]
+        if not wrong:
+            wrong = list(_misuses(entries, arrays))
         if wrong or (strict and (missing or unexpected)):
             raise ValueError(_misfit(type(self).__name__, missing, unexpected, wrong))
         for name, (module, key, value) in entries.items():
@@ -374,10 +377,10 @@ class Module:
 
 
 def _branches(entries):
-    """Draw (name, rows) entries as the branches of a tree; equal neighbours are drawn once, with their number."""
+    """Draw (name, rows) entries as the branches of a tree; equal neighbours in a list are drawn once."""
     groups = []
     for name, rows in entries:
-        if groups and groups[-1][1] == rows:
+        if name.isdigit() and groups and groups[-1][1] == rows:
             groups[-1][0].append(name)
         else:
             groups.append(([name], rows))
@@ -407,18 +410,16 @@ def _holds_modules(container):
     return any(isinstance(value, Module | Parameter) for value in values)
 
 
-def _torn(entries, arrays):
-    """Yield pairs of names that are one Parameter in `entries` but two different arrays in `arrays`."""
+def _misuses(entries, arrays):
+    """Yield what keeps arrays of the right shapes from being loaded: no memory, or two values for one Parameter."""
     first = {}
     for name, (_, _, value) in entries.items():
-        if name in arrays:
+        if isinstance(value, Parameter) and name in arrays:
+            if not value.has_memory:
+                yield f"{name}: it was built inside shapes_only() and has no memory"
             before = first.setdefault(id(value), name)
-            if before != name and not np.array_equal(arrays[before], arrays[name]):
-                yield before, name
-
-
-def _hollow(value):
-    return value.size > 1 and not any(_values_of(value).strides)
+            if before != name and not np.array_equal(arrays[before], arrays[name], equal_nan=True):
+                yield f"{before} and {name}: one Parameter here, two different arrays there"
 
 
 def _values_of(value):

@@ -418,7 +418,7 @@ class TestShapesOnly:
     def test_nothing_can_be_loaded_into_it(self):
         with shapes_only():
             hollow = Linear(2, 3)
-        with pytest.raises(ValueError, match=r"weight: built inside shapes_only\(\)"):
+        with pytest.raises(ValueError, match=r"weight: it was built inside shapes_only\(\) and has no memory"):
             hollow.load_state_dict(Linear(2, 3).state_dict())
 
 
