@@ -9,7 +9,7 @@ every input of its channel and, with n values per channel,
 
 (means and sums over the batch and all pixels). In evaluation μ and σ² are running averages collected while training:
 constants, so that dL/dx = γ / √(σ² + ε) · g. Source: Ioffe & Szegedy 2015, algorithm 1 and section 3. Lecture concept:
-the CNN backbone of DETR (D0 D1), where all four are frozen. Notebooks: 16, 22.
+the CNN backbone of DETR (D0 D1), where μ, σ², γ and β are frozen. Notebooks: 16, 22.
 """
 
 import math
@@ -18,7 +18,6 @@ import numpy as np
 
 from minitx.autograd.arithmetic import sqrt
 from minitx.autograd.ops import fused
-from minitx.autograd.reductions import mean, var
 from minitx.autograd.tensor import Tensor
 from minitx.nn.initialization import ones, zeros
 from minitx.nn.module import Module, Parameter
@@ -27,15 +26,17 @@ from minitx.nn.module import Module, Parameter
 def composed_batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, training=False, eps=1e-5):
     """Compute `batch_norm` in elementary ops."""
     _check_arguments(x, running_mean, running_var, weight, bias, training)
-    axes, channels = (0, *range(2, len(x.shape))), (-1, *[1] * (len(x.shape) - 2))
+    axes, shape = (0, *range(2, len(x.shape))), _per_channel(x.shape)
     if training:
-        centre, spread = mean(x, axis=axes, keepdims=True), var(x, axis=axes, keepdims=True)
+        count = _values_per_channel(x)
+        centred = x - x.sum(axis=axes, keepdims=True) / count
+        variance = (centred * centred).sum(axis=axes, keepdims=True) / count
     else:
-        centre, spread = running_mean.reshape(channels), running_var.reshape(channels)
-    y = (x - centre) / sqrt(spread + eps)
+        centred, variance = x - running_mean.reshape(shape), running_var.reshape(shape)
+    y = centred / sqrt(variance + eps)
     if weight is not None:
-        y = y * weight.reshape(channels)
-    return y if bias is None else y + bias.reshape(channels)
+        y = y * weight.reshape(shape)
+    return y if bias is None else y + bias.reshape(shape)
 
 
 @fused(twin=composed_batch_norm)
@@ -83,7 +84,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
 
 
 def _by_batch(x, weight, bias, eps):
-    shape, count = _per_channel(x.shape), x.size // x.shape[1] if x.size else 1
+    shape, count = _per_channel(x.shape), _values_per_channel(x)
     centre, variance = batch_statistics(x)
     inverse = 1 / np.sqrt(variance + eps)
     normalised = x - centre.reshape(shape)
@@ -130,7 +131,7 @@ def batch_statistics(x):
     >>> batch_statistics(np.array([[1.0, 5.0], [3.0, 5.0]]))
     (array([2., 5.]), array([1., 0.]))
     """
-    count = x.size // x.shape[1] if x.size else 1
+    count = _values_per_channel(x)
     centre = _channel_sums(x) / count
     centred = x - centre.reshape(_per_channel(x.shape))
     return centre, _channel_sums(centred, centred) / count
@@ -145,7 +146,13 @@ def _channel_sums(a, b=None):
 
 
 def _per_channel(shape):
+    """The shape that lines a vector of channels up with (B, C, ...)."""
     return (-1, *[1] * (len(shape) - 2))
+
+
+def _values_per_channel(x):
+    """How many values a mean is taken over; 1 where there is none, so that an empty batch gives zeros."""
+    return x.size // x.shape[1] if x.size else 1
 
 
 def _check_arguments(x, running_mean, running_var, weight, bias, training):
@@ -236,7 +243,7 @@ class BatchNorm2d(Module):
         return y
 
     def _track(self, x):
-        count = x.size // x.shape[1]
+        count = _values_per_channel(x)
         centre, variance = batch_statistics(x)
         self.num_batches_tracked = self.num_batches_tracked + 1
         share = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum

@@ -173,15 +173,14 @@ def _composed_convolution(op, input, weight, bias, stride, padding, dilation, gr
 
 
 _LAYOUTS = {
-    "conv1d": ("(B, C, N) or (C, N)", "(out_channels, in_channels / groups, kernel_size)"),
-    "conv2d": ("(B, C, H, W) or (C, H, W)", "(out_channels, in_channels / groups, kernel height, kernel width)"),
+    "conv1d": (1, "(B, C, N) or (C, N)", "(out_channels, in_channels / groups, kernel_size)"),
+    "conv2d": (2, "(B, C, H, W) or (C, H, W)", "(out_channels, in_channels / groups, kernel height, kernel width)"),
 }
 
 
 def _checked_windows(op, input, weight, bias, stride, padding, dilation, groups):
     """Check all shapes; return where the windows lie."""
-    input_layout, weight_layout = _LAYOUTS[op]
-    axes = weight_layout.count(",") - 1
+    axes, input_layout, weight_layout = _LAYOUTS[op]
     if len(weight.shape) != axes + 2:
         raise ValueError(f"{op}: weight has shape {weight.shape}; it must be {weight_layout}.")
     if len(input.shape) not in (axes + 1, axes + 2):

@@ -124,7 +124,7 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     areas = _window_areas(windows, count_include_pad, x.dtype)
     padded = pad(x, windows.pad)
     first, *others = windows.taps
-    total = padded[first].copy()
+    total = padded[first].astype(areas.dtype)
     for tap in others:
         total += padded[tap]
 
@@ -148,11 +148,13 @@ def _pooling_windows(op, shape, kernel_size, stride, padding, dilation, ceil_mod
 
 def _lowest(dtype):
     """The value that never wins: what max pooling pads with."""
-    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+    if dtype.kind == "f":
+        return -np.inf
+    return np.iinfo(dtype).min if dtype.kind == "i" else 0
 
 
 def _window_areas(windows, count_include_pad, dtype):
-    """Count the values that each window averages: shape (H', W')."""
+    """Count the values that each window averages: shape (H', W'), as floats."""
     lengths = []
     for size, kernel, step, count, (border, _) in zip(
         windows.sizes, windows.kernel_size, windows.stride, windows.counts, windows.padding
@@ -160,7 +162,7 @@ def _window_areas(windows, count_include_pad, dtype):
         starts = np.arange(count) * step - border
         low, high = (-border, size + border) if count_include_pad else (0, size)
         lengths.append(np.minimum(starts + kernel, high) - np.maximum(starts, low))
-    return np.outer(*lengths).astype(dtype)
+    return np.outer(*lengths).astype(dtype if dtype.kind == "f" else float)
 
 
 class MaxPool2d(Module):

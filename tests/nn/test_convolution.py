@@ -164,6 +164,13 @@ class TestModules:
         assert check_gradients(model, normal(2, 2, 5))
         assert check_gradients(Conv2d(2, 4, (1, 2), groups=2, padding=1, padding_mode="circular"), normal(1, 2, 3, 3))
 
+    @pytest.mark.parametrize(("padding", "width"), [(1, 1), ("same", 2)])
+    def test_padding_may_wrap_around(self, padding, width):
+        layer = Conv2d(1, 2, 2 * width + 1, padding=padding, padding_mode="circular").astype(np.float64)
+        x = normal(1, 1, 5, 4)
+        wrapped = np.pad(x, [(0, 0), (0, 0), (width, width), (width, width)], mode="wrap")
+        np.testing.assert_allclose(layer(x).data, conv2d(wrapped, layer.weight.data, layer.bias.data), atol=1e-12)
+
     def test_kernel_size_of_one_number_means_all_axes(self):
         assert Conv2d(3, 4, 5).weight.shape == (4, 3, 5, 5)
         assert Conv1d(4, 6, 5, groups=2).weight.shape == (6, 2, 5)

@@ -84,6 +84,7 @@ class TestMaxPool2d:
 
     @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32])
     def test_keeps_the_dtype(self, dtype):
+        assert max_pool2d(np.eye(4, dtype=bool)[None], 3, 2, 1).dtype == bool
         x = np.arange(16, dtype=dtype).reshape(1, 4, 4)
         y = max_pool2d(x, 3, 2, 1)
         assert y.dtype == dtype
@@ -110,8 +111,9 @@ class TestAvgPool2d:
     def test_gradients(self, arguments, order):
         assert check_gradients(lambda x: avg_pool2d(x, *arguments) ** 3, normal(1, 2, 4, 5), order=order)
 
-    def test_integers_are_averaged_without_rounding(self):
+    def test_integers_are_averaged_without_rounding_or_overflow(self):
         np.testing.assert_array_equal(avg_pool2d(np.array([[[1, 2]]]), (1, 2)), [[[1.5]]])
+        np.testing.assert_array_equal(avg_pool2d(np.full((1, 2, 2), 255, np.uint8), 2), [[[255.0]]])
 
 
 @pytest.mark.parametrize("function", [max_pool2d, avg_pool2d])

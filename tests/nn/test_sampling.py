@@ -126,6 +126,12 @@ class TestGridSample:
             function(x, grid[:, :, ::-1].transpose(0, 2, 1, 3)), x.swapaxes(2, 3)[:, :, ::-1], atol=1e-12
         )
 
+    @pytest.mark.parametrize("function", [grid_sample, composed_grid_sample])
+    def test_points_within_a_pixel_give_it_by_the_nearest_mode(self, function):
+        x = normal(1, 2, 4, 5)
+        within = np.random.default_rng(0).uniform(-0.99, 0.99, (4, 5, 2)) / [5, 4]
+        np.testing.assert_array_equal(function(x, (centres(4, 5) + within)[None], mode="nearest"), x)
+
     def test_equals_interpolate_on_a_regular_grid(self):
         x = normal(1, 2, 3, 4)
         expected = interpolate(x, size=(6, 5), mode="bilinear")
@@ -163,7 +169,9 @@ class TestGridSample:
     def test_far_points_are_zero_or_border(self):
         x, grid = np.full((1, 1, 3, 3), 7.0), np.array([[[[1e9, 0.0], [0.0, -np.inf], [-40.0, 1e30]]]])
         tensor = Tensor(grid, requires_grad=True)
-        np.testing.assert_array_equal(grid_sample(x, grid), np.zeros((1, 1, 1, 3)))
+        for function in (grid_sample, composed_grid_sample):
+            for mode in ("bilinear", "nearest"):
+                np.testing.assert_array_equal(function(x, grid, mode), np.zeros((1, 1, 1, 3)))
         y = grid_sample(x, tensor, padding_mode="border")
         np.testing.assert_array_equal(y.data, np.full((1, 1, 1, 3), 7.0))
         y.sum().backward()
