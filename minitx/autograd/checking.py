@@ -30,7 +30,8 @@ from minitx.autograd.tensor import Tensor
 WHOLE = 64  # arguments with at most this many entries are checked entry by entry;
 DIRECTIONS = 4  # larger ones along so many random directions through all entries,
 ENTRIES = 8  # and at so many random entries
-SPELLED_OUT = 24  # inputs with at most this many entries are written into the reproduction
+NUMERIC = (np.ndarray, np.generic, Tensor)
+SPELLED_OUT = 12  # inputs with at most this many entries are written into the reproduction
 
 
 class GradientError(AssertionError):
@@ -52,7 +53,7 @@ def check_gradients(function, *inputs, order=1, seed=0):
         `minitx.autograd.generator()` (dropout) are the same in every evaluation.
     *inputs : Tensor, ndarray or anything else
         Arguments of the function. Floating-point arrays and Tensors are copied to float64; all else (integer and
-        boolean arrays, numbers, None) is passed on as a constant.
+        boolean arrays, Python numbers, None) is passed on as a constant.
     order : {1, 2}
         With 2, check the gradients of the gradients instead: those of what `grad(..., create_graph=True)` returns, with
         respect to the inputs and to the incoming gradient.
@@ -134,7 +135,7 @@ def _prepared(function, inputs, order, seed):
         function = copy.deepcopy(function).astype(np.float64)
     arguments, leaves = list(inputs), {}
     for position, value in enumerate(inputs):
-        if isinstance(value, (np.ndarray, Tensor)) and value.dtype.kind == "f":
+        if isinstance(value, NUMERIC) and value.dtype.kind == "f":
             arguments[position] = Tensor(np.array(plain_values(value), np.float64), requires_grad=True)
             leaves[_label(function, position)] = arguments[position]
     if is_module:
@@ -258,7 +259,7 @@ def _likely_cause(trial, leaf, fault):
     if leaf.ndim > 1 and leaf.shape[-1] == leaf.shape[-2]:
         turned = np.swapaxes(fault.gradient, -1, -2).reshape(-1)[list(entries)]
         if np.all(np.abs(turned - numeric) <= allowed):
-            return "the gradient is transposed; swap its last two axes."
+            return "transposed; swap the last two axes of the gradient."
     lost = _lost_axis(trial, leaf, list(entries), analytic, allowed)
     if lost is not None:
         return f"not summed over a broadcast axis; of axis {lost} of the output only one slice is counted."
@@ -354,11 +355,12 @@ def _report(trial, fault, cause, guilty, reproduction):
 
 def _reproduction(function, inputs, order, seed):
     """One line of code that shows the error again."""
-    arrays = [value for value in inputs if isinstance(value, (np.ndarray, Tensor))]
+    arrays = [value for value in inputs if isinstance(value, NUMERIC)]
     short = sum(array.size for array in arrays) <= SPELLED_OUT
-    arguments, notes = [_title(function)], []
+    title = "module" if hasattr(function, "named_parameters") else _title(function)
+    arguments, notes = [title if title.isidentifier() else "function"], []
     for position, value in enumerate(inputs):
-        if not isinstance(value, (np.ndarray, Tensor)):
+        if not isinstance(value, NUMERIC):
             arguments.append(repr(value))
         elif short:
             arguments.append(f"np.array({value.tolist()})")

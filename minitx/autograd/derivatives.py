@@ -112,11 +112,11 @@ def jacobian(function, x):
             f"jacobian: the function returned a {type(y).__name__}; let it return one Tensor, made from its argument."
         )
     rows = np.zeros((y.size, *x.shape), x.dtype)
-    for i, row in enumerate(rows):
+    for i in range(y.size):
         unit = np.zeros(y.shape, y.dtype)
         unit.flat[i] = 1
         (found,) = gradients_of(y, [x], unit, retain_graph=True)
-        row[...] = 0 if found is None else found
+        rows[i] = 0 if found is None else found
     return rows.reshape(y.shape + x.shape)
 
 
