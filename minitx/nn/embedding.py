@@ -60,9 +60,10 @@ def embedding(input, weight, padding_idx=None):
     input = np.asarray(input)
     _check_indices(input, weight, padding_idx)
     count, width = weight.shape
+    rows = input.astype(np.intp, copy=False)
 
     def to_weight(g):
-        places = (input.reshape(-1, 1) * width + np.arange(width)).ravel()
+        places = (rows.reshape(-1, 1) * width + np.arange(width)).ravel()
         result = np.zeros(count * width, g.dtype)
         np.add.at(result, places, g.ravel())  # NumPy has a fast loop for this in one dimension only
         result = result.reshape(count, width)
@@ -70,7 +71,7 @@ def embedding(input, weight, padding_idx=None):
             result[padding_idx] = 0
         return result
 
-    return weight[input], (None, to_weight)
+    return weight.take(rows, axis=0), (None, to_weight)
 
 
 def _check_indices(input, weight, padding_idx):

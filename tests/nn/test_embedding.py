@@ -31,6 +31,13 @@ class TestEmbedding:
             expected[token] += g
         np.testing.assert_allclose(grad(embedding(TOKENS, weight), weight, cotangent), expected, atol=1e-15)
 
+    def test_small_integers_do_not_overflow_on_the_way_back(self):
+        weight = Tensor(np.random.default_rng(0).standard_normal((200, 300)), requires_grad=True)
+        tokens = np.array([3, 199, 3], np.uint8)
+        found = grad(embedding(tokens, weight), weight, np.ones((3, 300)))
+        assert found.sum(axis=1).nonzero()[0].tolist() == [3, 199]
+        assert (found[3] == 2).all() and (found[199] == 1).all()
+
     def test_it_equals_a_product_with_one_hot_vectors(self):
         np.testing.assert_array_equal(embedding(TOKENS, table()), np.eye(5)[TOKENS] @ table())
 
