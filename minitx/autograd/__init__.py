@@ -7,19 +7,28 @@ Notebook: 00.
 
 from minitx.autograd import methods  # noqa: F401  (attaches the operators to Tensor)
 from minitx.autograd.backward import GraphError, grad
+from minitx.autograd.checking import GradientError, check_gradients
+from minitx.autograd.derivatives import hessian_vector_product, jacobian, vjp
+from minitx.autograd.graphs import graph
 from minitx.autograd.ops import elementary, fused
 from minitx.autograd.randomness import generator, manual_seed
 from minitx.autograd.tensor import Tensor, is_grad_enabled, no_grad, tensor
 
 __all__ = [
+    "GradientError",
     "GraphError",
     "Tensor",
+    "check_gradients",
     "elementary",
     "fused",
     "generator",
     "grad",
+    "graph",
+    "hessian_vector_product",
     "is_grad_enabled",
+    "jacobian",
     "manual_seed",
     "no_grad",
     "tensor",
+    "vjp",
 ]
