@@ -4,7 +4,7 @@ from minitx.training.checkpoints import load_checkpoint, save_checkpoint
 from minitx.training.clipping import clip_grad_norm
 from minitx.training.optimizers import SGD, Adam, AdamW, Optimizer
 from minitx.training.schedules import cosine_schedule, noam_schedule
-from minitx.training.trainer import Trainer, classification_loss, classification_scores, evaluate
+from minitx.training.trainer import Trainer, classification_loss, evaluate
 
 __all__ = [
     "SGD",
@@ -13,7 +13,6 @@ __all__ = [
     "Optimizer",
     "Trainer",
     "classification_loss",
-    "classification_scores",
     "clip_grad_norm",
     "cosine_schedule",
     "evaluate",

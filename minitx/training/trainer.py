@@ -35,7 +35,8 @@ class Trainer:
     optimizer : SGD, Adam or AdamW
         Made for the parameters of `model`.
     loss_function : callable
-        `loss_function(model, *batch)` returns the mean loss of a batch, a Tensor with a single element.
+        `loss_function(model, *batch)` returns the mean loss of a batch, a Tensor with a single element; or a pair of it
+        and a dictionary of other means over the batch, as `classification_loss` does with the accuracy.
     loader : DataLoader
         The batches to learn from.
     schedule : callable, optional
@@ -43,10 +44,7 @@ class Trainer:
     max_norm : float
         Gradients longer than this are shortened to it; see `clip_grad_norm`.
     validation : DataLoader, optional
-        Batches to be scored after each epoch, never learned from.
-    scores : callable, optional
-        `scores(model, *batch)` returns a dictionary of numbers that are means over the batch, such as
-        `classification_scores`. Without it, validation gives the loss.
+        Batches to be scored by the same loss function after each epoch, never learned from.
     checkpoint : str or Path, optional
         File that is saved after each epoch and when training is stopped by ctrl-C; `load` goes on from it.
     quiet : bool
@@ -55,8 +53,8 @@ class Trainer:
     Attributes
     ----------
     history : dict of str to list of float
-        For each epoch "loss", the mean over the batches as they were learned from, and "validation_NAME" for each
-        score.
+        For each epoch "loss", the mean over the batches as they were learned from, and so for whatever else the loss
+        function returns, such as "accuracy"; and "validation_loss" and so on.
     step, epoch, batch : int
         Whole steps taken, whole epochs behind, and whole batches of the present epoch behind.
     stopped : bool
@@ -71,8 +69,7 @@ class Trainer:
     >>> loader = DataLoader(x, (x[:, 0] > 0).astype(np.int64), batch_size=8, shuffle=True)
     >>> model = Linear(1, 2)
     >>> optimizer = SGD(model.parameters(), lr=1.0)
-    >>> parts = dict(validation=loader, scores=classification_scores, quiet=True)
-    >>> trainer = Trainer(model, optimizer, classification_loss, loader, **parts)
+    >>> trainer = Trainer(model, optimizer, classification_loss, loader, validation=loader, quiet=True)
     >>> history = trainer.fit(epochs=20)
     >>> history["loss"][-1] < history["loss"][0], history["validation_accuracy"][-1] > 0.9
     (True, True)
@@ -88,7 +85,6 @@ class Trainer:
         schedule=None,
         max_norm=math.inf,
         validation=None,
-        scores=None,
         checkpoint=None,
         quiet=False,
     ):
@@ -99,12 +95,11 @@ class Trainer:
         self.schedule = schedule
         self.max_norm = max_norm
         self.validation = validation
-        self.scores = scores or (lambda model, *batch: {"loss": loss_function(model, *batch).item()})
         self.checkpoint = checkpoint
         self.quiet = quiet
-        self.history = {"loss": []}
+        self.history = {}
         self.step = self.epoch = self.batch = 0
-        self.loss_sum, self.examples = 0.0, 0
+        self.sums, self.examples = {}, 0
         self.stopped = False
 
     def fit(self, epochs):
@@ -155,7 +150,7 @@ class Trainer:
             step=self.step,
             epoch=self.epoch,
             batch=self.batch,
-            loss_sum=self.loss_sum,
+            sums=self.sums,
             examples=self.examples,
             history=self.history,
         )
@@ -171,20 +166,15 @@ class Trainer:
         """
         progress = load_checkpoint(path, self.model, self.optimizer, data=self._data_order())
         self.step, self.epoch, self.batch = progress["step"], progress["epoch"], progress["batch"]
-        self.loss_sum, self.examples = progress["loss_sum"], progress["examples"]
+        self.sums, self.examples = progress["sums"], progress["examples"]
         self.history = progress["history"]
 
-    def loss_and_gradients(self, batch):
-        """Run one batch forward and backward: gradients add up in the model, and the loss is returned as a number."""
-        loss = self.loss_function(self.model, *batch)
-        if not isinstance(loss, Tensor):
-            raise TypeError(
-                f"Trainer: loss_function returned a {type(loss).__name__}, which has no gradient; "
-                "return the Tensor that the loss op gives, without .item() or .numpy()."
-            )
-        if math.isfinite(loss.item()):
+    def scores_and_gradients(self, batch):
+        """Run one batch forward and backward: gradients add up in the model; return the loss and other means."""
+        loss, scores = _loss_and_scores(self.loss_function, self.model, batch)
+        if math.isfinite(scores["loss"]):
             loss.backward()
-        return loss.item()
+        return scores
 
     def _run_epoch(self, bar, epochs):
         """Take the steps that are left of this epoch, then validate and save."""
@@ -195,13 +185,14 @@ class Trainer:
                 self._take_step(batch)
             bar.set_postfix(self._shown(), refresh=False)
             bar.update()
-        scores = {} if self.validation is None else evaluate(self.model, self.validation, self.scores)
+        validated = {} if self.validation is None else evaluate(self.model, self.validation, self.loss_function)
         with uninterrupted():
-            self.history["loss"].append(self.loss_sum / self.examples)
-            for name, value in scores.items():
+            for name, total in self.sums.items():
+                self.history.setdefault(name, []).append(total / self.examples)
+            for name, value in validated.items():
                 self.history.setdefault(f"validation_{name}", []).append(value)
             self.epoch, self.batch = self.epoch + 1, 0
-            self.loss_sum, self.examples = 0.0, 0
+            self.sums, self.examples = {}, 0
         if self.checkpoint is not None:
             self.save(self.checkpoint)
 
@@ -209,28 +200,29 @@ class Trainer:
         """Take one step: all of it, or (by an error) none of it."""
         before = self._snapshot()
         try:
-            loss = self._find_gradients(batch, before)
+            scores = self._find_gradients(batch, before)
         except Exception:
             self._restore(before)
             raise
         self.optimizer.step()
         self.step, self.batch = self.step + 1, self.batch + 1
-        self.loss_sum += loss * len(batch[0])
+        _add_up(self.sums, scores, len(batch[0]))
         self.examples += len(batch[0])
 
     def _find_gradients(self, batch, before):
-        """Leave finite gradients of one batch, clipped, in the model, and return its loss."""
+        """Leave finite gradients of one batch, clipped, in the model, and return its loss and other means."""
         if self.schedule is not None:
             self.optimizer.lr = self.schedule(self.step + 1)
         self.optimizer.zero_grad()
-        loss = self.loss_and_gradients(batch)
+        scores = self.scores_and_gradients(batch)
+        loss = scores["loss"]
         if not math.isfinite(loss):
             self._restore(before)  # so that dropout drops the same units once more
             raise self._not_finite(f"the loss is {loss}", find_nonfinite(self.model, self.loss_function, batch))
         norm = clip_grad_norm(self.optimizer.parameters, self.max_norm)
         if not math.isfinite(norm):
             raise self._not_finite(f"the loss is {loss:.4g}, but its gradient has norm {norm}", self._bad_gradient())
-        return loss
+        return scores
 
     def _snapshot(self):
         """Remember what a forward pass changes: the random generator, and buffers such as running means."""
@@ -265,10 +257,10 @@ class Trainer:
         return tqdm(total=epochs * len(self.loader), initial=done, unit="step", disable=self.quiet)
 
     def _shown(self):
-        """The numbers beside the bar: the loss of this epoch so far, and the scores after the last one."""
-        shown = {"loss": f"{self.loss_sum / self.examples:.4f}"}
+        """The numbers beside the bar: means of this epoch so far, and the validation after the last one."""
+        shown = {name: f"{total / self.examples:.4f}" for name, total in self.sums.items()}
         for name, values in self.history.items():
-            if name != "loss":
+            if name.startswith("validation_"):
                 shown[name.replace("_", " ")] = f"{values[-1]:.4f}"
         return shown
 
@@ -280,8 +272,26 @@ class Trainer:
         print(f"Stopped by ctrl-C after step {self.step}, in epoch {min(self.epoch + 1, epochs)} of {epochs}; {kept}.")
 
 
+def _loss_and_scores(loss_function, model, batch):
+    """Call a loss function; return the loss as a Tensor, and all means over the batch as numbers, the loss first."""
+    result = loss_function(model, *batch)
+    loss, others = result if isinstance(result, tuple) else (result, {})
+    if not isinstance(loss, Tensor):
+        raise TypeError(
+            f"Trainer: loss_function returned a {type(loss).__name__}, which has no gradient; "
+            "return the Tensor that the loss op gives, without .item() or .numpy()."
+        )
+    return loss, {"loss": loss.item(), **others}
+
+
+def _add_up(sums, scores, examples):
+    """Add means over some examples to running sums."""
+    for name, value in scores.items():
+        sums[name] = sums.get(name, 0.0) + value * examples
+
+
 def classification_loss(model, inputs, labels):
-    """Return the cross-entropy of a model that gives logits, as the loss function of a `Trainer`.
+    """Return the cross-entropy of a model that gives logits, and its accuracy, as the loss function of a `Trainer`.
 
     Parameters
     ----------
@@ -294,53 +304,37 @@ def classification_loss(model, inputs, labels):
 
     Returns
     -------
-    Tensor
+    loss : Tensor
         The mean over the batch.
-    """
-    return cross_entropy(model(inputs), labels)
-
-
-def classification_scores(model, inputs, labels):
-    """Return the loss and the accuracy (0-1) of a model that gives logits, as the scores of a `Trainer`.
-
-    Parameters
-    ----------
-    model : callable
-        Gives logits, (B, C).
-    inputs : ndarray
-        (B, ...)
-    labels : ndarray of int
-        (B,)
-
-    Returns
-    -------
-    dict
-        "loss" and "accuracy", means over the batch.
+    scores : dict
+        "accuracy", 0-1.
 
     Examples
     --------
     >>> logits = Tensor([[4.0, 0.0], [3.0, 0.0]])
-    >>> classification_scores(lambda inputs: logits, None, np.array([0, 1]))["accuracy"]
-    0.5
+    >>> loss, scores = classification_loss(lambda inputs: logits, None, np.array([0, 1]))
+    >>> scores
+    {'accuracy': 0.5}
     """
     logits = model(inputs)
     right = logits.numpy().argmax(axis=1) == labels
-    return {"loss": cross_entropy(logits, labels).item(), "accuracy": right.mean().item()}
+    return cross_entropy(logits, labels), {"accuracy": right.mean().item()}
 
 
-def evaluate(model, loader, scores):
-    """Average scores over all examples of a loader, in evaluation mode and recording nothing.
+def evaluate(model, loader, loss_function):
+    """Average the loss, and what else the loss function returns, over a loader: in evaluation mode, recording nothing.
 
     Parameters
     ----------
     model : Module
     loader : DataLoader
-    scores : callable
-        `scores(model, *batch)` returns a dictionary of numbers that are means over the batch.
+    loss_function : callable
+        As in `Trainer`.
 
     Returns
     -------
     dict of str to float
+        "loss" and the names that the loss function gives.
     """
     training = model.training
     sums, examples = {}, 0
@@ -348,8 +342,7 @@ def evaluate(model, loader, scores):
     try:
         with no_grad():
             for batch in loader.batches(0):
-                for name, value in scores(model, *batch).items():
-                    sums[name] = sums.get(name, 0.0) + value * len(batch[0])
+                _add_up(sums, _loss_and_scores(loss_function, model, batch)[1], len(batch[0]))
                 examples += len(batch[0])
     finally:
         model.train(training)

@@ -26,7 +26,7 @@ from minitx.nn.module import Module
 from minitx.training.clipping import clip_grad_norm
 from minitx.training.optimizers import SGD, AdamW
 from minitx.training.schedules import cosine_schedule
-from minitx.training.trainer import Trainer, classification_loss, classification_scores, evaluate
+from minitx.training.trainer import Trainer, classification_loss, evaluate
 
 ROOT = Path(__file__).parents[2]
 EPOCHS, BATCHES = 4, 5
@@ -81,7 +81,6 @@ def make(seed=0, **options):
         "schedule": lambda step: cosine_schedule(step, EPOCHS * BATCHES, 3, 0.05),
         "max_norm": 0.5,
         "validation": data(),
-        "scores": classification_scores,
         "quiet": True,
     }
     return Trainer(model, **{**settings, **options})
@@ -122,7 +121,7 @@ class After:
 def test_training_learns_and_remembers_its_history():
     trainer = make()
     history = trainer.fit(EPOCHS)
-    assert set(history) == {"loss", "validation_loss", "validation_accuracy"}
+    assert set(history) == {"loss", "accuracy", "validation_loss", "validation_accuracy"}
     assert all(len(values) == EPOCHS and all(type(value) is float for value in values) for values in history.values())
     assert history["validation_loss"][-1] < history["validation_loss"][0]
     assert history["validation_accuracy"][-1] > 0.6
@@ -139,7 +138,7 @@ def test_the_trainer_is_the_loop_written_out(uninterrupted_run):
             step += 1
             optimizer.lr = by_hand.schedule(step)
             optimizer.zero_grad()
-            loss = classification_loss(model, inputs, labels)
+            loss, _ = classification_loss(model, inputs, labels)
             loss.backward()
             clip_grad_norm(model.parameters(), 0.5)
             optimizer.step()
@@ -152,12 +151,13 @@ def test_the_trainer_is_the_loop_written_out(uninterrupted_run):
 
 def test_without_schedule_and_validation_the_learning_rate_stays():
     trainer = make(schedule=None, validation=None)
-    assert set(trainer.fit(1)) == {"loss"}
+    assert set(trainer.fit(1)) == {"loss", "accuracy"}
     assert trainer.optimizer.lr == 0.5
 
 
-def test_without_scores_validation_gives_the_loss():
-    assert set(make(scores=None).fit(1)) == {"loss", "validation_loss"}
+def test_a_loss_function_may_return_the_loss_alone():
+    trainer = make(loss_function=lambda *batch: classification_loss(*batch)[0])
+    assert set(trainer.fit(1)) == {"loss", "validation_loss"}
 
 
 def test_fitting_on_continues(uninterrupted_run):
@@ -226,15 +226,15 @@ def test_ctrl_c_in_the_middle_of_an_update_waits_for_its_end(uninterrupted_run, 
     assert bits(trainer) == uninterrupted_run
 
 
-@pytest.mark.parametrize("part", ["transform", "scores"])
+@pytest.mark.parametrize("part", ["transform", "validation"])
 def test_ctrl_c_between_steps_loses_nothing(part, uninterrupted_run):
     trainer = make()
     if part == "transform":
         trainer.loader.transform = After(8, jitter)
     else:
-        trainer.scores = After(7, classification_scores)
+        trainer.validation.transform = After(7, lambda rng, *batch: batch)
     trainer.fit(EPOCHS)
-    assert trainer.stopped and trainer.step == {"transform": 7, "scores": 10}[part]
+    assert trainer.stopped and trainer.step == {"transform": 7, "validation": 10}[part]
     trainer.fit(EPOCHS)
     assert bits(trainer) == uninterrupted_run
 
@@ -448,7 +448,9 @@ def test_the_bar_shows_epoch_loss_accuracy_and_time(capsys):
     assert captured.out == ""
     last = captured.err.split("\r")[-1]
     assert re.search(r"epoch 3/3: 100%.* 15/15 \[\d\d:\d\d<00:00", last)
-    assert re.search(r"loss=\d\.\d{4}, validation loss=\d\.\d{4}, validation accuracy=[01]\.\d{4}", last)
+    assert re.search(
+        r"loss=\d\.\d{4}, accuracy=[01]\.\d{4}, validation loss=\d\.\d{4}, validation accuracy=[01]\.\d{4}", last
+    )
 
 
 def test_quiet_training_says_nothing(capsys):
@@ -461,24 +463,23 @@ def test_evaluate_weighs_batches_by_their_size_and_leaves_the_model_as_it_was():
     values = np.array([1.0, 1.0, 1.0, 5.0])
     model = Sequential(Counter())
 
-    def scores(module, batch):
+    def loss(module, batch):
         assert not module.training and not (module(Tensor(batch, requires_grad=True)) * 2).requires_grad
-        return {"mean": batch.mean(), "least": batch.min()}
+        return Tensor(batch).mean(), {"least": batch.min()}
 
-    result = evaluate(model, DataLoader(values, batch_size=3), scores)
-    assert result == {"mean": 2.0, "least": 2.0}
+    result = evaluate(model, DataLoader(values, batch_size=3), loss)
+    assert result == {"loss": 2.0, "least": 2.0}
     assert all(type(value) is float for value in result.values())
     assert model.training
-    evaluate(model.eval(), DataLoader(values, batch_size=3), scores)
+    evaluate(model.eval(), DataLoader(values, batch_size=3), loss)
     assert not model.training
 
 
-def test_classification_scores_by_hand():
+def test_classification_loss_by_hand():
     logits = Tensor(np.log(np.array([[0.75, 0.25], [0.5, 0.5], [0.1, 0.9]])))
-    with no_grad():
-        scores = classification_scores(lambda inputs: logits, None, np.array([0, 1, 1]))
-    assert scores["accuracy"] == pytest.approx(2 / 3)
-    assert scores["loss"] == pytest.approx(-np.log([0.75, 0.5, 0.9]).mean())
+    loss, scores = classification_loss(lambda inputs: logits, None, np.array([0, 1, 1]))
+    assert scores == {"accuracy": pytest.approx(2 / 3)}
+    assert loss.item() == pytest.approx(-np.log([0.75, 0.5, 0.9]).mean())
 
 
 def test_training_leaves_no_garbage_and_memory_stays_flat():
