@@ -56,7 +56,7 @@ def composed_attention(query, key, value, attn_mask=None, is_causal=False, scale
 def _weigh(query, key, attn_mask, is_causal, scale):
     """Return the weights P, and the way back from dS to dQ and dK: what the two ops below have in common."""
     scale = query.shape[-1] ** -0.5 if scale is None else float(scale)
-    key_t = np.multiply(key.swapaxes(-1, -2), scale, order="C")  # (..., d, S), contiguous: BLAS is twice as fast on it
+    key_t = np.multiply(key.swapaxes(-1, -2), scale, order="C")  # (..., d, S), contiguous: BLAS likes it best
     weights = query @ key_t  # (..., L, S); everything below is done in place
     if is_causal:
         np.copyto(weights, -np.inf, where=~np.tri(*weights.shape[-2:], dtype=bool))

@@ -154,6 +154,7 @@ class TestGradients:
             (((4, 3), (5, 3), (5, 2)), None, {}),
             (((2, 2, 4, 3), (2, 2, 5, 3), (2, 2, 5, 3)), None, {"scale": 0.7}),
             (((2, 3, 4, 3), (2, 1, 5, 3), (1, 1, 5, 2)), None, {}),
+            (((4, 3), (5, 3), (2, 5, 2)), normal(4, 5), {}),
             (((4, 3), (4, 3), (4, 2)), None, {"is_causal": True}),
             (((2, 4, 3), (2, 5, 3), (2, 5, 2)), np.arange(20).reshape(4, 5) % 3 > 0, {}),
             (((2, 4, 3), (2, 5, 3), (2, 5, 2)), normal(4, 5), {}),
@@ -351,6 +352,13 @@ class TestMultiheadAttention:
         for ours, theirs in zip(masked, causal):
             np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
         assert (masked[1].numpy()[0][blocked] == 0).all()
+
+    def test_what_either_mask_blocks_is_blocked(self, module):
+        x = normal(1, 3, 8)
+        blocked = np.array([[False, True, False], [False, False, False], [True, False, False]])
+        padding = np.array([[False, False, True]])
+        weights = module(x, x, x, key_padding_mask=padding, attn_mask=blocked)[1].numpy()
+        np.testing.assert_array_equal(weights[0] == 0, blocked | padding)
 
     def test_masks_of_both_kinds_add_up(self, module):
         x, bias = normal(2, 4, 8), Tensor(normal(4, 4), requires_grad=True)

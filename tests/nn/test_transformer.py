@@ -49,7 +49,6 @@ def test_gradients(norm_first, activation):
 
 
 def test_norm_keeps_post_norm_tokens_in_scale():
-    output = layer_of()(100 * normal(2, 5, 8))
     layer = TransformerEncoderLayer(8, 2, 12, dropout=0.0).astype(np.float64)
     output = layer(100 * normal(2, 5, 8)).numpy()
     np.testing.assert_allclose(output.mean(axis=-1), 0, atol=1e-12)
