@@ -1,8 +1,19 @@
-"""What holds for every test: no windows, seeded randomness, reproducible failures."""
+"""What holds for every test: one BLAS thread, no windows, seeded randomness, reproducible failures."""
 
 import os
 
-os.environ.setdefault("MPLBACKEND", "Agg")
+# Set before NumPy is loaded, and only where nothing was chosen. Products of tiny matrices gain nothing from a second
+# thread, and on a busy machine BLAS threads wait for each other so long that a test of one second takes half a minute.
+os.environ.update(
+    {
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "VECLIB_MAXIMUM_THREADS": "1",
+        "MPLBACKEND": "Agg",
+    }
+    | os.environ
+)
 
 import hypothesis
 import pytest
