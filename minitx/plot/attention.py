@@ -4,7 +4,7 @@ A row of a weight matrix belongs to a query and sums to 1; its columns are the k
 query (the class token, say) form a small grid, one cell for every patch.
 Sources: Vaswani et al., "Attention Is All You Need" (2017), figures 3-5; Dosovitskiy et al., "An Image is Worth 16x16
 Words" (2021), figures 6 and 7; Abnar and Zuidema, "Quantifying Attention Flow in Transformers" (2020).
-Notebooks: 05 (attention), 15 (ViT).
+Lecture concepts: multi-head attention (D1 D2), ViT figures (D0 D2). Notebooks: 05, 15.
 """
 
 import numpy as np

@@ -3,7 +3,7 @@
 A right gradient puts all points on the diagonal, whatever their size. The central difference (f(x+h) - f(x-h)) / 2h
 errs by O(h²) for large steps and by rounding, O(eps/h), for small ones: a V in double logarithmic axes.
 Sources: Nocedal and Wright, "Numerical Optimization" (2006), section 8.1; Xiong et al., "On Layer Normalization in the
-Transformer Architecture" (2020), figure 3. Notebooks: 00 (autograd), 05 (attention).
+Transformer Architecture" (2020), figure 3. Lecture concept: add and norm (D1 D2 D3). Notebooks: 00, 05.
 """
 
 from itertools import cycle

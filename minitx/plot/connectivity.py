@@ -2,7 +2,8 @@
 
 A fully connected layer has a weight of its own for every pair. A convolution sees a window and shares its few weights
 among all places. Attention sees everything (or a window), but its weights are computed from the data, not learned.
-Source: Vaswani et al., "Attention Is All You Need" (2017), section 4. Notebook: 06 (positions).
+Source: Vaswani et al., "Attention Is All You Need" (2017), section 4. Lecture concept: fully connected, convolution,
+global and local attention (D1). Notebook: 05.
 """
 
 import numpy as np

@@ -3,7 +3,7 @@
 Every node is a box, every arrow runs from an argument to the op that used it, and the arrows all point down; the
 backward pass walks them in the opposite direction. An argument used twice has two arrows, and its gradient two terms.
 Source: Baydin et al., "Automatic Differentiation in Machine Learning: a Survey" (2018), section 3.2.
-Notebook: 00 (autograd).
+Notebook: 00.
 """
 
 import numpy as np
@@ -11,14 +11,14 @@ import numpy as np
 from minitx.plot.layering import assign_layers, order_rows, place_rows, route_edges
 from minitx.plot.style import BLUE, GREEN, INK, MUTED, PAPER, VERMILION, new_figure, styled
 
-KINDS = {  # fill, edge, corner radius in inches
+NODE_KINDS = {  # fill, edge, corner radius in inches
     "parameter": ("#DCECF7", BLUE, 0.02),
     "constant": ("#EEF0F2", MUTED, 0.02),
     "op": (PAPER, GREEN, 0.16),
     "output": ("#FBE6DA", VERMILION, 0.16),
 }
 LABEL_SIZE, DETAIL_SIZE = 10, 8.5  # points
-BOX_HEIGHT, BOX_GAP, ROW_PITCH, PADDING, MARGIN, STRIP = 0.45, 0.28, 0.86, 0.13, 0.2, 0.34  # inches
+BOX_HEIGHT, BOX_GAP, ROW_PITCH, BOX_PADDING, GRAPH_MARGIN, LEGEND_STRIP = 0.45, 0.28, 0.86, 0.13, 0.2, 0.34  # inches
 
 
 def _checked(nodes, edges):
@@ -26,9 +26,10 @@ def _checked(nodes, edges):
     if not nodes:
         raise ValueError("draw_graph: nodes is empty.\nPass the nodes and edges of a Tensor that was computed.")
     for index, node in enumerate(nodes):
-        if node.kind not in KINDS:
+        if node.kind not in NODE_KINDS:
             raise ValueError(
-                f"draw_graph: node {index} ({node.label!r}) has kind {node.kind!r}.\nChoose among {', '.join(KINDS)}."
+                f"draw_graph: node {index} ({node.label!r}) has kind {node.kind!r}.\n"
+                f"Choose among {', '.join(NODE_KINDS)}."
             )
     for edge in edges:
         if len(edge) != 2 or not all(0 <= end < len(nodes) for end in edge):
@@ -57,7 +58,7 @@ def _box_width(node):
         (_detail(node), FontProperties(size=DETAIL_SIZE)),
     ]
     points = [text_to_path.get_text_width_height_descent(text, font, False)[0] for text, font in lines]
-    return max(*points, 32) / 72 + 2 * PADDING
+    return max(*points, 32) / 72 + 2 * BOX_PADDING
 
 
 def _slope(before, here, after):
@@ -110,7 +111,7 @@ def _draw_arrow(ax, way, scale):
 def _draw_box(ax, node, x, y, width, scale):
     from matplotlib.patches import FancyBboxPatch
 
-    fill, edge, radius = KINDS[node.kind]
+    fill, edge, radius = NODE_KINDS[node.kind]
     corner = (x - width / 2, y - BOX_HEIGHT / 2)
     box = f"round,pad=0,rounding_size={radius}"
     ax.add_patch(FancyBboxPatch(corner, width, BOX_HEIGHT, boxstyle=box, facecolor=fill, edgecolor=edge, lw=1.3))
@@ -161,11 +162,11 @@ def draw_graph(nodes, edges, title=None, ax=None):
     x = place_rows(rows, routes, widths, BOX_GAP)
     y = {node: ROW_PITCH * depth for depth, row in enumerate(rows) for node in row}
 
-    kinds = [kind for kind in KINDS if any(node.kind == kind for node in nodes)]
+    kinds = [kind for kind in NODE_KINDS if any(node.kind == kind for node in nodes)]
     right = max(x[node] + widths.get(node, 0) / 2 for node in x)
-    width = max(right, 1.15 * len(kinds)) + 2 * MARGIN
-    top = -BOX_HEIGHT / 2 - MARGIN - (STRIP if title else 0)
-    bottom = max(y.values()) + BOX_HEIGHT / 2 + MARGIN + STRIP
+    width = max(right, 1.15 * len(kinds)) + 2 * GRAPH_MARGIN
+    top = -BOX_HEIGHT / 2 - GRAPH_MARGIN - (LEGEND_STRIP if title else 0)
+    bottom = max(y.values()) + BOX_HEIGHT / 2 + GRAPH_MARGIN + LEGEND_STRIP
     if ax is None:
         figure = new_figure(width, bottom - top)
         figure.set_layout_engine("none")  # the layout is our own, to the inch
@@ -184,6 +185,6 @@ def draw_graph(nodes, edges, title=None, ax=None):
         _draw_arrow(ax, corners, scale)
     for index, node in enumerate(nodes):
         _draw_box(ax, node, x[index], y[index], widths[index], scale)
-    handles = [Patch(facecolor=KINDS[kind][0], edgecolor=KINDS[kind][1], label=kind) for kind in kinds]
+    handles = [Patch(facecolor=NODE_KINDS[kind][0], edgecolor=NODE_KINDS[kind][1], label=kind) for kind in kinds]
     ax.legend(handles=handles, loc="lower center", ncols=len(kinds), fontsize=DETAIL_SIZE * scale, handlelength=1.2)
     return figure

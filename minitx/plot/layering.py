@@ -3,10 +3,10 @@
 Three steps: a node's layer is the longest path that leads to it; nodes of a layer are sorted by the mean place of their
 neighbours (barycentre); and each node then moves as near to its neighbours as the widths of a layer allow.
 Source: Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures" (1981).
-Notebook: 00 (autograd).
+Notebook: 00.
 """
 
-SWEEPS = 24
+LAYOUT_SWEEPS = 24
 
 
 def assign_layers(count, edges):
@@ -128,7 +128,7 @@ def order_rows(rows, routes):
     """
     above, below = _neighbours(rows, routes)
     best, fewest = rows, count_crossings(rows, routes)
-    for sweep in range(SWEEPS):
+    for sweep in range(LAYOUT_SWEEPS):
         if fewest == 0:
             break
         downwards = sweep % 2 == 0
@@ -203,7 +203,7 @@ def place_rows(rows, routes, widths, gap):
     def pull(node, other):  # the ends of a long arrow hold each other tightly, so that it runs straight
         return (1 if node in widths else 3) * (1 if other in widths else 3)
 
-    for sweep in range(2 * SWEEPS):
+    for sweep in range(2 * LAYOUT_SWEEPS):
         for row in rows if sweep % 2 == 0 else reversed(rows):
             wishes, weights = [], []
             for node in row:

@@ -3,7 +3,7 @@
 Each pair of sinusoids turns like the hand of a clock, fast ones first: PE(pos, 2i) = sin(pos / 10000^(2i/D)),
 PE(pos, 2i+1) = cos(...). A shift by k turns every hand by an angle that does not depend on pos.
 Sources: Vaswani et al., "Attention Is All You Need" (2017), section 3.5; Dosovitskiy et al., "An Image is Worth 16x16
-Words" (2021), figure 7. Notebooks: 06 (positions), 15 (ViT).
+Words" (2021), figure 7. Lecture concepts: sinusoidal encoding (D0 D1), ViT figures (D0 D2). Notebooks: 06, 15.
 """
 
 from itertools import cycle

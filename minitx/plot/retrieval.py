@@ -2,7 +2,8 @@
 
 A query is compared with every key, softmax turns the scores into weights, and the answer is the weighted mean of the
 values. With unscaled scores of long keys, softmax picks one key and its gradient vanishes.
-Source: Vaswani et al., "Attention Is All You Need" (2017), section 3.2.1 and footnote 4. Notebook: 05 (attention).
+Source: Vaswani et al., "Attention Is All You Need" (2017), section 3.2.1 and footnote 4.
+Lecture concepts: soft retrieval (D3), why √d_k (D1 D2 D3 D4). Notebook: 05.
 """
 
 from minitx.plot.shapes import as_labels, as_shaped

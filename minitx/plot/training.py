@@ -2,7 +2,7 @@
 
 A learning curve shows whether training still helps, the gap between its two lines how much was only memorised; the
 confusion matrix and the gallery show what is behind an accuracy. Source: Goodfellow, Bengio and Courville, "Deep
-Learning" (2016), section 11.1. Notebook: 15 (ViT); `minitx demo` draws them too.
+Learning" (2016), section 11.1. Lecture concept: ViT (D0 D1 D2 D3). Notebook: 15; `minitx demo` draws them too.
 """
 
 import numpy as np
@@ -25,18 +25,44 @@ from minitx.plot.style import (
 )
 
 
-def _draw_curve(ax, values, label, colour, style="-"):
-    """One line over the epochs 1, 2, ...; epochs that were not measured (NaN) are left out, not drawn as gaps."""
-    measured = np.flatnonzero(np.isfinite(values))
-    ax.plot(measured + 1, values[measured], style, color=colour, label=label)
-
-
-def _draw_measure(ax, title, training, validation, scale=1.0):
-    _draw_curve(ax, training * scale, "training", BLUE)
+def _draw_pair(ax, training, validation):
+    """Training and validation over the epochs 1, 2, ...; epochs that were not measured (NaN) are passed over."""
+    curves = (training, "training", BLUE), (validation, "validation", VERMILION)
+    for values, label, colour in curves:
+        if values is not None:
+            measured = np.flatnonzero(np.isfinite(values))
+            ax.plot(measured + 1, values[measured], color=colour, label=label)
     if validation is not None:
-        _draw_curve(ax, validation * scale, "validation", VERMILION)
-        ax.legend(loc="best")
-    ax.set_title(title)
+        ax.legend()
+
+
+def _draw_losses(ax, training, validation):
+    from matplotlib.ticker import LogLocator
+
+    _draw_pair(ax, training, validation)
+    ax.set_title("Loss")
+    ax.set_ylabel("loss")
+    losses = np.concatenate([line.get_ydata() for line in ax.lines])
+    if losses.size and losses.min() > 0 and losses.max() > 10 * losses.min():
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.set_ylabel("loss (log scale)")
+
+
+def _draw_accuracies(ax, training, validation):
+    _draw_pair(ax, *(None if values is None else 100 * values for values in (training, validation)))
+    ax.set_title("Accuracy")
+    ax.set_ylabel("accuracy (%)")
+
+
+def _draw_rate(ax, rate, epochs):
+    steps = len(rate)
+    ax.plot((np.arange(steps) + 1) * epochs / steps, rate, color=GREEN)
+    ax.set_title("Learning rate")
+    ax.set_ylabel("learning rate")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.set_ylim(bottom=0)
 
 
 @styled
@@ -71,54 +97,35 @@ def draw_learning_curves(
     >>> [ax.get_title() for ax in figure.axes]
     ['Loss', 'Learning rate']
     """
-    from matplotlib.ticker import LogLocator, MaxNLocator
+    from matplotlib.ticker import MaxNLocator
 
+    what, curves = "draw_learning_curves: ", {}
     advice = "Pass one number for every epoch, NaN for an epoch that was not measured."
-    what = "draw_learning_curves: "
     training_loss = as_shaped(what + "training_loss", training_loss, "E", advice)
-    epochs = len(training_loss)
-    curves = {"validation_loss": validation_loss, "training_accuracy": training_accuracy}
-    curves["validation_accuracy"] = validation_accuracy
-    for name, values in curves.items():
-        curves[name] = None if values is None else as_shaped(what + name, values, "E", advice, E=epochs)
-        if name.endswith("accuracy") and values is not None and np.nanmax(curves[name], initial=0) > 1:
-            raise ValueError(
-                f"{what}{name} holds {np.nanmax(curves[name]):g}, expected fractions between 0 and 1.\n"
-                "Divide per cent by 100; the figure writes per cent by itself."
-            )
-    training_accuracy, validation_accuracy = curves["training_accuracy"], curves["validation_accuracy"]
-    if learning_rate is not None:
-        learning_rate = as_shaped(what + "learning_rate", learning_rate, "S", "Pass the rate of every step or epoch.")
+    optional = {"validation_loss": validation_loss, "training_accuracy": training_accuracy}
+    for name, values in {**optional, "validation_accuracy": validation_accuracy}.items():
+        if values is not None:
+            values = as_shaped(what + name, values, "E", advice, E=len(training_loss))
+            if name.endswith("accuracy") and np.nanmax(values, initial=0) > 1:
+                raise ValueError(
+                    f"{what}{name} holds {np.nanmax(values):g}, expected fractions between 0 and 1.\n"
+                    "Divide per cent by 100; the figure writes per cent by itself."
+                )
+        curves[name] = values
 
-    has_accuracy = training_accuracy is not None or validation_accuracy is not None
-    panels = 1 + has_accuracy + (learning_rate is not None)
-    figure = new_figure(3.7 * panels, 3.2)
-    axes = list(figure.subplots(1, panels, squeeze=False)[0])
-    for ax in axes:
+    panels = [lambda ax: _draw_losses(ax, training_loss, curves["validation_loss"])]
+    accuracies = curves["training_accuracy"], curves["validation_accuracy"]
+    if any(values is not None for values in accuracies):
+        panels.append(lambda ax: _draw_accuracies(ax, *accuracies))
+    if learning_rate is not None:
+        rate = as_shaped(what + "learning_rate", learning_rate, "S", "Pass the rate of every step or epoch.")
+        panels.append(lambda ax: _draw_rate(ax, rate, len(training_loss)))
+    figure = new_figure(3.7 * len(panels), 3.2)
+    for ax, draw_panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
+        draw_panel(ax)
         ax.grid(axis="y")
         ax.set_xlabel("epoch")
         ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    _draw_measure(axes[0], "Loss", training_loss, curves["validation_loss"])
-    losses = np.concatenate([line.get_ydata() for line in axes[0].lines])
-    if losses.size and losses.min() > 0 and losses.max() > 10 * losses.min():
-        axes[0].set_yscale("log")
-        axes[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes[0].yaxis.set_major_formatter("{x:g}")
-        axes[0].set_ylabel("loss (log scale)")
-    else:
-        axes[0].set_ylabel("loss")
-    if has_accuracy:
-        unmeasured = np.full(epochs, np.nan)
-        first = unmeasured if training_accuracy is None else training_accuracy
-        _draw_measure(axes[1], "Accuracy", first, validation_accuracy, scale=100.0)
-        axes[1].set_ylabel("accuracy (%)")
-    if learning_rate is not None:
-        steps = len(learning_rate)
-        axes[-1].plot((np.arange(steps) + 1) * epochs / steps, learning_rate, color=GREEN)
-        axes[-1].set_title("Learning rate")
-        axes[-1].set_ylabel("learning rate")
-        axes[-1].yaxis.set_major_formatter("{x:g}")
-        axes[-1].set_ylim(bottom=0)
     return figure
 
 
@@ -208,6 +215,12 @@ def draw_confusion_matrix(counts, labels=None):
     return figure
 
 
+def _verdict(label, prediction, is_right):
+    if is_right:
+        return f"{prediction} ✓"
+    return f"{prediction} ✗ (is {label})" if len(label) == 1 else f"{prediction} ✗\n(is {label})"
+
+
 @styled
 def draw_gallery(images, labels=None, predictions=None, names=None, columns=8):
     """Draw images in a grid, each with its label and, where given, what the model took it for.
@@ -251,7 +264,8 @@ def draw_gallery(images, labels=None, predictions=None, names=None, columns=8):
             values = as_shaped(what + name, values, "n", advice, n=count)
             if names is not None and not 0 <= values.min() <= values.max() < len(names):
                 raise ValueError(
-                    f"{what}{name} holds class {values.max()}, but there are {len(names)} names.\nPass a name for each."
+                    f"{what}{name} holds {values.min()} to {values.max()}, but names are for 0 to {len(names) - 1}.\n"
+                    "Pass a name for each class, in their order."
                 )
             classes.append([str(value) if names is None else names[value] for value in values])
 
@@ -259,10 +273,7 @@ def draw_gallery(images, labels=None, predictions=None, names=None, columns=8):
     if predictions is not None:
         right = np.equal(labels, predictions)
         colours = [BLUE if is_right else VERMILION for is_right in right]
-        titles = [
-            f"{prediction} ✓" if is_right else f"{prediction} ✗{' ' if len(label) == 1 else chr(10)}(is {label})"
-            for label, prediction, is_right in zip(*classes, right)
-        ]
+        titles = [_verdict(*names_of_one) for names_of_one in zip(*classes, right)]
     rows, columns = grid_shape(count, columns)
     longest = max(len(line) for title in titles for line in title.split("\n"))
     figure = new_figure(max(1.15, 0.1 * longest) * columns, 1.45 * rows)

@@ -2,7 +2,8 @@
 
 An image of H x W pixels becomes (H/P)(W/P) tokens, one for every patch, in reading order; the rows of the patch
 projection, folded back to P x P pixels, are its filters, and their principal components show what they span.
-Source: Dosovitskiy et al., "An Image is Worth 16x16 Words" (2021), figures 1 and 7. Notebook: 15 (ViT).
+Source: Dosovitskiy et al., "An Image is Worth 16x16 Words" (2021), figures 1 and 7.
+Lecture concepts: ViT, ViT figures (D0 D1 D2 D3). Notebook: 15.
 """
 
 import numpy as np
@@ -20,8 +21,8 @@ from minitx.plot.style import (
     styled,
 )
 
-GAP, MARGIN, TITLE = 0.18, 0.15, 0.42  # inches: between tiles (their captions stand there), around, above
-FILTER_PITCH = 0.64
+# Inches: between tiles (their captions stand there), around the figure, for the titles, from filter to filter.
+TILE_GAP, TILE_MARGIN, TITLE_STRIP, FILTER_PITCH = 0.18, 0.15, 0.42, 0.64
 
 
 def _exact_figure(width, height):
@@ -34,7 +35,7 @@ def _exact_figure(width, height):
 def _axes_at(figure, left, width, height):
     """Axes whose data coordinates are inches from their top left corner, below the line of the titles."""
     whole_width, whole_height = figure.get_size_inches()
-    bottom = whole_height - TITLE - height
+    bottom = whole_height - TITLE_STRIP - height
     ax = figure.add_axes((left / whole_width, bottom / whole_height, width / whole_width, height / whole_height))
     clear_ticks(ax, frame=None)
     return ax
@@ -45,10 +46,10 @@ def _draw_tiles(figure, left, tiles, shape, pitch, captions=None, frame=FAINT, *
     from matplotlib.patches import Rectangle
 
     rows, columns = shape
-    size = pitch - GAP
+    size = pitch - TILE_GAP
     ax = _axes_at(figure, left, columns * pitch, rows * pitch)
     for index, tile in enumerate(tiles):
-        x, y = pitch * (index % columns), pitch * (index // columns) + GAP
+        x, y = pitch * (index % columns), pitch * (index // columns) + TILE_GAP
         ax.imshow(tile, extent=(x, x + size, y + size, y), **colours)
         ax.add_patch(Rectangle((x, y), size, size, fill=False, edgecolor=frame, lw=0.8, clip_on=False))
         if captions is not None:
@@ -92,22 +93,22 @@ def draw_patches(image, patch_size):
         )
     rows, columns = height // patch_size, width // patch_size
     pitch = max(0.44, 3.4 / columns)
-    across, down = pitch * columns - GAP, pitch * rows - GAP
-    figure = _exact_figure(2 * across + 0.5 + 2 * MARGIN, down + GAP + TITLE + MARGIN)
-    whole = _axes_at(figure, MARGIN, across, down + GAP)
+    across, down = pitch * columns - TILE_GAP, pitch * rows - TILE_GAP
+    figure = _exact_figure(2 * across + 0.5 + 2 * TILE_MARGIN, down + TILE_GAP + TITLE_STRIP + TILE_MARGIN)
+    whole = _axes_at(figure, TILE_MARGIN, across, down + TILE_GAP)
     whole.set_title(f"An image of {height} × {width} pixels")
-    show_picture(whole, picture).set_extent((0, across, down + GAP, GAP))
+    show_picture(whole, picture).set_extent((0, across, down + TILE_GAP, TILE_GAP))
     for row in range(rows + 1):
-        whole.plot([0, across], [GAP + row * down / rows] * 2, color=BLUE, lw=1.2, clip_on=False)
+        whole.plot([0, across], [TILE_GAP + row * down / rows] * 2, color=BLUE, lw=1.2, clip_on=False)
     for column in range(columns + 1):
-        whole.plot([column * across / columns] * 2, [GAP, GAP + down], color=BLUE, lw=1.2, clip_on=False)
+        whole.plot([column * across / columns] * 2, [TILE_GAP, TILE_GAP + down], color=BLUE, lw=1.2, clip_on=False)
     whole.set_xlim(0, across)
-    whole.set_ylim(down + GAP, 0)
+    whole.set_ylim(down + TILE_GAP, 0)
 
     grid = picture.reshape(rows, patch_size, columns, patch_size, -1).swapaxes(1, 2)
     tiles = grid.reshape(rows * columns, patch_size, patch_size, -1)
     numbers = range(1, rows * columns + 1)
-    place = MARGIN + across + 0.5
+    place = TILE_MARGIN + across + 0.5
     tokens = _draw_tiles(
         figure, place, tiles, (rows, columns), pitch, numbers, frame=BLUE, cmap="gray_r", vmin=0, vmax=1
     )
@@ -165,9 +166,9 @@ def draw_patch_filters(filters, components=None, explained=None):
         raise ValueError(f"{what}filters have {channels} channels, expected 1 (grey) or 3 (colour).\n{advice}")
     shape = grid_shape(count, 8)
     if components is None:
-        width = max(FILTER_PITCH * shape[1], 2.0) + 2 * MARGIN
-        figure = _exact_figure(width, FILTER_PITCH * shape[0] + TITLE + MARGIN)
-        _draw_filters(figure, MARGIN, filters, shape, f"{count} patch filters")
+        width = max(FILTER_PITCH * shape[1], 2.0) + 2 * TILE_MARGIN
+        figure = _exact_figure(width, FILTER_PITCH * shape[0] + TITLE_STRIP + TILE_MARGIN)
+        _draw_filters(figure, TILE_MARGIN, filters, shape, f"{count} patch filters")
         return figure
 
     advice = "Pass components of the same patches as the filters."
@@ -180,7 +181,9 @@ def draw_patch_filters(filters, components=None, explained=None):
     beside = grid_shape(len(components), 8)
     room = max(FILTER_PITCH * beside[1], 2.0)  # for the title
     width = FILTER_PITCH * shape[1] + 0.4
-    figure = _exact_figure(width + room + 2 * MARGIN, FILTER_PITCH * max(shape[0], beside[0]) + TITLE + MARGIN)
-    _draw_filters(figure, MARGIN, filters, shape, f"{count} patch filters")
-    _draw_filters(figure, MARGIN + width, components, beside, "Principal components", captions)
+    figure = _exact_figure(
+        width + room + 2 * TILE_MARGIN, FILTER_PITCH * max(shape[0], beside[0]) + TITLE_STRIP + TILE_MARGIN
+    )
+    _draw_filters(figure, TILE_MARGIN, filters, shape, f"{count} patch filters")
+    _draw_filters(figure, TILE_MARGIN + width, components, beside, "Principal components", captions)
     return figure

@@ -34,7 +34,9 @@ def test_learning_rate_of_steps_is_spread_over_the_epochs():
 
 def test_validation_alone_can_give_the_accuracy():
     figure = draw_learning_curves([2.0, 1.0], validation_accuracy=[0.5, 0.75])
-    np.testing.assert_allclose(figure.axes[1].lines[-1].get_ydata(), [50, 75])
+    (line,) = figure.axes[1].lines
+    np.testing.assert_allclose(line.get_ydata(), [50, 75])
+    assert line.get_label() == "validation"
 
 
 def test_a_loss_that_is_not_finite_leaves_the_rest_readable():

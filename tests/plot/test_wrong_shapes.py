@@ -59,7 +59,10 @@ CASES = {
         "labels has shape (2,), expected (n,) with n = 3",
     ),
     "no labels": (lambda: plot.draw_gallery(np.ones((1, 4, 4)), None, [1]), "predictions without labels"),
-    "no name": (lambda: plot.draw_gallery(np.ones((1, 4, 4)), [2], names=["a", "b"]), "class 2, but there are 2 names"),
+    "no name": (
+        lambda: plot.draw_gallery(np.ones((1, 4, 4)), [2], names=["a", "b"]),
+        "labels holds 2 to 2, but names are for 0 to 1",
+    ),
     "floats": (lambda: plot.draw_connectivity([matrix], ["a"]), "sharing[0] holds float64"),
     "unknown connection": (lambda: plot.draw_connectivity([[[-2]]], ["a"]), "from -2 on"),
     "titles": (lambda: plot.draw_connectivity([[[1]]], ["a", "b"]), "titles has 2 entries, expected 1"),
@@ -83,8 +86,8 @@ def test_error_says_what_is_wrong_and_what_to_do(case):
         call()
     message = str(raised.value)
     assert fragment in message
-    wrong, todo = message.split("\n")
-    assert wrong.startswith("draw_") and wrong.endswith(".") and todo.endswith(".")
+    wrong, advice = message.split("\n")
+    assert wrong.startswith("draw_") and wrong.endswith(".") and advice.endswith(".")
 
 
 def test_every_public_function_has_a_wrong_call_above():
