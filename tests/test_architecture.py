@@ -298,9 +298,7 @@ def third_party_modules_after(statement):
     return set(loaded) - set(sys.stdlib_module_names)
 
 
-def test_importing_minitx_loads_numpy_and_nothing_else():
-    assert third_party_modules_after("import minitx") - third_party_modules_after("import numpy.random") == {"minitx"}
-
-
-def test_importing_the_command_line_loads_nothing_heavy():
-    assert third_party_modules_after("import minitx.cli") - third_party_modules_after("import numpy.random") == {"minitx"}
+@pytest.mark.parametrize("module", ["minitx", "minitx.cli"])
+def test_import_loads_numpy_and_nothing_else(module):
+    with_numpy_alone = third_party_modules_after("import numpy.random")
+    assert third_party_modules_after(f"import {module}") - with_numpy_alone == {"minitx"}
