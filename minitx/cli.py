@@ -7,6 +7,7 @@ import argparse
 import importlib.metadata
 import importlib.util
 import inspect
+import os
 import shutil
 import sys
 import tempfile
@@ -137,6 +138,7 @@ def notebook_folder(working_folder):
 def demo(arguments):
     """Run `minitx demo`: train the Vision Transformer on the digits and draw what it learned."""
     out = writable_folder(arguments.out)
+    os.environ.setdefault("MPLBACKEND", "agg")  # pictures go to files: no window is needed
     vit_digits.run(seed=arguments.seed, epochs=arguments.epochs, out=out, quiet=arguments.quiet)
 
 

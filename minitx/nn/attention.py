@@ -86,7 +86,8 @@ def _apply_mask(scores, attn_mask):
         raise ValueError(
             f"attn_mask has dtype {attn_mask.dtype}; give booleans (True = may attend), or floats to add to the scores"
         )
-    if np.broadcast_shapes(attn_mask.shape, scores.shape) != scores.shape:
+    lengths = zip(reversed(attn_mask.shape), reversed(scores.shape))
+    if attn_mask.ndim > scores.ndim or not all(length in (1, needed) for length, needed in lengths):
         raise ValueError(
             f"attn_mask of shape {attn_mask.shape} does not broadcast to the scores, "
             f"whose shape is (..., queries, keys) = {scores.shape}"

@@ -52,7 +52,8 @@ def linear(x, weight, bias=None):
     >>> linear(np.array([1.0, 2.0]), np.array([[3.0, 4.0], [5.0, 6.0]]), np.array([0.0, 1.0]))
     array([11., 18.])
     """
-    x = np.asarray(x)
+    if isinstance(x, (list, tuple)):
+        x = np.asarray(x, weight.dtype)
     _check_linear(x, weight, bias)
     wide, narrow = weight.shape
     rows = x.reshape(math.prod(x.shape[:-1]), narrow)

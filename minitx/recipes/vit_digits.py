@@ -86,7 +86,14 @@ def build_model():
     86458
     """
     return VisionTransformer(
-        image_size=8, patch_size=PATCH_SIZE, in_channels=1, num_classes=10, embed_dim=48, depth=3, num_heads=4, mlp_dim=192
+        image_size=8,
+        patch_size=PATCH_SIZE,
+        in_channels=1,
+        num_classes=10,
+        embed_dim=48,
+        depth=3,
+        num_heads=4,
+        mlp_dim=192,
     )
 
 
@@ -135,7 +142,8 @@ def confusions(labels, predictions):
     kinds, counts = np.unique(np.stack([labels[wrong], predictions[wrong]]), axis=1, return_counts=True)
     named = ["an 8" if digit == 8 else f"a {digit}" for digit in range(10)]
     return [
-        f"{counts[i]} x {named[kinds[0, i]]} was taken for {named[kinds[1, i]]}" for i in np.argsort(-counts, kind="stable")
+        f"{counts[i]} x {named[kinds[0, i]]} was taken for {named[kinds[1, i]]}"
+        for i in np.argsort(-counts, kind="stable")
     ]
 
 

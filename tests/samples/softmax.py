@@ -3,6 +3,7 @@
 from minitx.nn.softmax import log_softmax, logsumexp, softmax
 from tests.samples.declare import normal, sample
 
+
 def rows():
     """Every axis, and shapes with nothing in them."""
     return [
