@@ -83,7 +83,7 @@ def build_model():
     Examples
     --------
     >>> build_model().num_parameters()
-    86458
+    86506
     """
     return VisionTransformer(
         image_size=8,
