@@ -211,10 +211,10 @@ def _propagate(output, seed, retain, leaves=None, wanted=None, create_graph=Fals
             for parent, position in zip(node.parents, node.positions)
             if needed is None or _key(parent) in needed
         ]
+        if node.stale:
+            raise GraphError(_stale(node))
         if g is None or not pairs:
             continue
-        if node.stamp != sum([parent.version for parent in node.parents]):
-            raise GraphError(_stale(node))
         for parent, gradient in _contributions(node, g, pairs, create_graph):
             gradient = _fitted(gradient, parent, node, create_graph)
             target = _key(parent)
@@ -337,10 +337,9 @@ def unbroadcast(gradient, shape, name):
 
 
 def _stale(node):
-    shapes = ", ".join(str(parent.shape) for parent in node.parents if parent.node is None)
+    shapes = ", ".join(str(tensor.shape) for tensor in (*node.parents, *node.constants) if tensor.node is None)
     return (
         f"backward: a leaf that '{node.op.__name__}' used (shape {shapes}) was changed in place after the forward "
-        "pass, "
-        "by an optimizer step, load_state_dict or writable(); the saved values are stale. Run the forward pass again "
-        "first."
+        "pass, by an optimizer step, load_state_dict or writable(); the saved values are stale. Run the forward pass "
+        "again first."
     )

@@ -98,12 +98,12 @@ def _make_op(kernel, finish=None):
 
     @functools.wraps(kernel)
     def op(*arguments, **options):
-        for argument in arguments:
-            if isinstance(argument, Tensor):
-                return record(op, arguments, options)
         for option in options.values():
             if isinstance(option, Tensor):
                 return record(op, *_positionally(kernel, arguments, options))
+        for argument in arguments:
+            if isinstance(argument, Tensor):
+                return record(op, arguments, options)
         try:
             result = kernel(*arguments, **options)
         except (ValueError, IndexError, TypeError) as error:
@@ -119,16 +119,21 @@ def record(op, arguments, options):
     values = list(arguments)
     parents = []
     positions = []
+    constants = ()
     stamp = 0
     for position, argument in enumerate(arguments):
         if isinstance(argument, Tensor):
             values[position] = argument._array
+            stamp += argument.version
             if argument.requires_grad:
                 parents.append(argument)
                 positions.append(position)
-                stamp += argument.version
+            else:
+                constants += (argument,)
         elif isinstance(argument, np.generic):
             values[position] = argument.item()  # NumPy scalars are as weak as Python's: float32 stays float32
+    if options:
+        options = {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
     pullback = None
     try:
         output = op.kernel(*values, **options)
@@ -142,11 +147,11 @@ def record(op, arguments, options):
         if value is output:
             output = output.view()
     output.flags.writeable = False
-    if not positions or not _mode.recording:
+    if not positions or not _mode.recording or output.dtype.kind != "f":
         return made(output)
     if not op.fused and op.every is None:
         _refuse_undifferentiable(op, positions)
-    return made(output, Node(op, values, options, output, parents, positions, stamp, pullback))
+    return made(output, Node(op, values, options, output, parents, positions, constants, stamp, pullback))
 
 
 def _positionally(kernel, arguments, options):

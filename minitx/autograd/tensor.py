@@ -72,23 +72,26 @@ class Node:
         What the op returned.
     parents, positions
         The Tensors among the arguments that want a gradient, and their positions in `values`.
+    constants
+        The other Tensors among the arguments.
     stamp : int
-        The sum of the parents' version numbers: it tells whether one was changed since.
+        The sum of the version numbers of all these Tensors: it tells whether one was changed since.
     pullback : callable, tuple or None
         For fused ops, the function(s) that turn the output's gradient into the arguments' gradients.
     birth : int
         Counts upwards over all nodes; parents are always born first.
     """
 
-    __slots__ = ("op", "values", "options", "output", "parents", "positions", "stamp", "pullback", "birth")
+    __slots__ = ("op", "values", "options", "output", "parents", "positions", "constants", "stamp", "pullback", "birth")
 
-    def __init__(self, op, values, options, output, parents, positions, stamp, pullback):
+    def __init__(self, op, values, options, output, parents, positions, constants, stamp, pullback):
         self.op = op
         self.values = values
         self.options = options
         self.output = output
         self.parents = parents
         self.positions = positions
+        self.constants = constants
         self.stamp = stamp
         self.pullback = pullback
         self.birth = next(_birth)
@@ -96,12 +99,17 @@ class Node:
     def release(self):
         """Let go of everything: this node has passed its gradient on."""
         self.values = self.options = self.output = self.pullback = None
-        self.parents = self.positions = ()
+        self.parents = self.positions = self.constants = ()
 
     @property
     def released(self):
         """Whether a backward pass has used this node up."""
         return self.values is None
+
+    @property
+    def stale(self):
+        """Whether a Tensor that it ran on was changed since."""
+        return self.stamp != sum([tensor.version for tensor in (*self.parents, *self.constants)])
 
 
 class Tensor:
@@ -257,7 +265,7 @@ class Tensor:
         return f"{type(self).__name__}({values}{notes})"
 
     def __format__(self, spec):
-        return format(self._array.item(), spec) if spec and self.ndim == 0 else format(str(self), spec)
+        return format(self._array.item(), spec) if spec and self.size == 1 else format(str(self), spec)
 
     def __len__(self):
         if self.ndim == 0:
@@ -312,7 +320,13 @@ def _as_numbers(x):
     """Copy `x` into an array of numbers, Python floats and NumPy scalars as float32."""
     if isinstance(x, Tensor):
         x = x._array
-    array = np.array(x)
+    try:
+        array = np.array(x)
+    except ValueError as error:
+        raise ValueError(
+            "Tensor: these nested lists are not of equal length, so they form no array; pad them, or make one "
+            "Tensor of each."
+        ) from error
     if array.dtype.kind not in "fiub":
         raise TypeError(
             f"Tensor: values of dtype {array.dtype} are not real numbers of one kind; "
