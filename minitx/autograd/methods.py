@@ -129,7 +129,8 @@ def _array_function(self, function, types, arguments, options):
         return function(*_plain(arguments), **options)
     if function in FUNCTIONS:
         return FUNCTIONS[function](*arguments, **options)
-    raise TypeError(_no_such_op(function.__name__))
+    module = getattr(function, "__module__", None) or "numpy"
+    raise TypeError(_no_such_op(f"{module}.{function.__name__}".removeprefix("numpy.")))
 
 
 def _no_such_op(name):
@@ -165,6 +166,13 @@ def _in_place(op):
         return self
 
     return change
+
+
+def _refuse_assignment(self, index, value):
+    raise TypeError(
+        "Tensor: entries cannot be assigned one by one, the graph would not know of it; build the result with where, "
+        "concatenate or stack, or change a leaf through x.writable()[...] = values."
+    )
 
 
 def _reshape(self, *shape):
@@ -205,6 +213,7 @@ _METHODS = {
     "__imul__": _in_place(multiply),
     "__itruediv__": _in_place(divide),
     "__getitem__": lambda self, index: getitem(self, plain_index(index)),
+    "__setitem__": _refuse_assignment,
     "__array__": _array,
     "__array_ufunc__": _array_ufunc,
     "__array_function__": _array_function,

@@ -169,7 +169,12 @@ def join(*arrays, axis=0):
 
 
 def concatenate(arrays, axis=0):
-    """Join a sequence of arrays or Tensors along an existing axis.
+    """Join a sequence of arrays or Tensors along an existing axis; with axis=None, flatten them first.
+
+    Raises
+    ------
+    ValueError
+        If the lengths of the other axes differ, or there is nothing to join.
 
     Examples
     --------
@@ -177,6 +182,8 @@ def concatenate(arrays, axis=0):
     array([[0., 0., 0., 1.],
            [0., 0., 0., 1.]])
     """
+    if axis is None:
+        return join(*[reshape(array, -1) for array in arrays])
     return join(*arrays, axis=axis)
 
 
@@ -220,12 +227,12 @@ def split(x, indices_or_sections, axis=0):
     """
     length = np.shape(x)[axis]
     if np.ndim(indices_or_sections) == 0:
-        if length % indices_or_sections:
+        if indices_or_sections < 1 or length % indices_or_sections:
             raise ValueError(
                 f"split: an axis of length {length} does not divide into {indices_or_sections} equal parts; "
                 "give a list of indices to cut before."
             )
-        edges = range(0, length + 1, length // indices_or_sections)
+        edges = [length // indices_or_sections * part for part in range(indices_or_sections + 1)]
     else:
         edges = [0, *indices_or_sections, length]
     before = (slice(None),) * (axis % len(np.shape(x)))
