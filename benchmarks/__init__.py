@@ -1,0 +1,1 @@
+"""Measured comparisons, as ratios between processes that take turns: `python benchmarks/run.py`."""

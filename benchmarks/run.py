@@ -1,0 +1,67 @@
+"""Measure how fast minitx is, beside PyTorch where it is installed.
+
+python benchmarks/run.py             print the tables
+python benchmarks/run.py --write     write them into docs/performance.md too
+python benchmarks/run.py --smoke     only try that everything runs, in a few seconds; the numbers mean nothing
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import engine_overhead, import_time, vit_step
+from benchmarks.harness import CHECKOUT, Plan, describe_machine, format_tables, has_torch, pin
+
+PAGE = CHECKOUT / "docs" / "performance.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+BENCHMARKS = dict.fromkeys(vit_step.SIZES, vit_step.measure)
+BENCHMARKS |= {"engine-overhead": engine_overhead.measure, "import-time": import_time.measure}
+
+
+def read_arguments(arguments):
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Measure how fast minitx is, beside PyTorch where it is installed.")
+    parser.add_argument("--only", metavar="NAME", choices=BENCHMARKS, help=f"one of: {', '.join(BENCHMARKS)}")
+    parser.add_argument("--turns", type=int, default=Plan().turns, help="turns of each side (default: %(default)s)")
+    parser.add_argument("--write", action="store_true", help=f"write the tables into docs/{PAGE.name}")
+    parser.add_argument("--smoke", action="store_true", help="only try that everything runs, one turn of tiny sizes")
+    chosen = parser.parse_args(arguments)
+    if chosen.turns < 1:
+        parser.error(f"--turns {chosen.turns}: at least one turn is needed")
+    if chosen.write and (chosen.smoke or chosen.only):
+        parser.error("--write needs the whole measurement; leave out --smoke and --only")
+    return chosen
+
+
+def written_into(page, text):
+    """Return `page` with `text` between its two marks."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{PAGE.name}: the marks {BEGIN} and {END} are missing; put them where the tables belong.")
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
+
+
+def main(arguments=None):
+    """Run the benchmarks that were asked for, print their tables and write them where asked to."""
+    chosen = read_arguments(arguments)
+    plan = Plan(turns=1, seconds=0, smoke=True) if chosen.smoke else Plan(turns=chosen.turns)
+    threads = pin()
+    rows = []
+    for name in [chosen.only] if chosen.only else BENCHMARKS:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        rows.append(BENCHMARKS[name](name, plan))
+    command = "python benchmarks/run.py" + ("" if plan == Plan() else f" --turns {plan.turns}")
+    text = f"{format_tables(rows)}\n\nMeasured by `{command}` on {describe_machine(threads)}"
+    if not has_torch():
+        text += "\nPyTorch is not installed: its columns are left out."
+    print(text)
+    if chosen.write:
+        PAGE.write_text(written_into(PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
