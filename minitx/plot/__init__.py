@@ -13,6 +13,7 @@ from minitx.plot.attention import (
     draw_class_attention,
 )
 from minitx.plot.checking import draw_gradient_check, draw_gradient_norms, draw_step_errors
+from minitx.plot.comparison import draw_comparison
 from minitx.plot.connectivity import draw_connectivity
 from minitx.plot.graphs import draw_graph
 from minitx.plot.positions import (
@@ -33,6 +34,7 @@ __all__ = [
     "draw_attention_rollout",
     "draw_binary_counter",
     "draw_class_attention",
+    "draw_comparison",
     "draw_confusion_matrix",
     "draw_connectivity",
     "draw_gallery",

@@ -59,6 +59,9 @@ FIGURES = {
     "rollout": lambda: plot.draw_attention_rollout(digits(6), softmax_rows(6, 4, 4), ["9 ✗ (is 3)"] * 6),
     "class attention": lambda: plot.draw_class_attention(digits(3), softmax_rows(3, 4, 4, 4), ["3, taken for 9"] * 3),
     "counter": lambda: plot.draw_binary_counter((np.arange(16)[:, None] >> np.arange(3, -1, -1)) & 1, SINUSOIDS),
+    "comparison": lambda **o: plot.draw_comparison(
+        np.arange(60), {"with": np.linspace(0.5, 1, 60), "without": np.full(60, 0.5)}, "step", "share right", 0.5, **o
+    ),
     "confusions": lambda: plot.draw_confusion_matrix(np.diag(range(30, 40)) + np.eye(10, k=3, dtype=int)),
     "confusions, names": lambda: plot.draw_confusion_matrix([[9, 1, 0], [0, 7, 3], [0, 0, 2]], WORDS[1:4]),
     "connectivity": lambda: plot.draw_connectivity(
@@ -96,7 +99,7 @@ FIGURES = {
     "steps": lambda **o: plot.draw_step_errors(np.logspace(-12, 0, 25), {"central": np.logspace(-8, -1, 25)}, **o),
     "temperatures": lambda: plot.draw_temperatures([0.1, 1, 10], softmax_rows(3, 4), MOVIES),
 }
-ON_GIVEN_AXES = ["attention", "distances", "norms", "graph", "encoding", "steps"]
+ON_GIVEN_AXES = ["attention", "comparison", "distances", "norms", "graph", "encoding", "steps"]
 every_figure = pytest.mark.parametrize("name", FIGURES)
 
 

@@ -50,6 +50,11 @@ CASES = {
         lambda: plot.draw_patch_filters(np.ones((4, 1, 2, 2)), np.ones((4, 1, 2, 2)), [1.0]),
         "explained has shape (1,), expected (m,) with m = 4",
     ),
+    "places": (
+        lambda: plot.draw_comparison(vector, {"a": [1.0]}, "step", "loss"),
+        "curves['a'] has shape (1,), expected (S,) with S = 4",
+    ),
+    "no curves": (lambda: plot.draw_comparison(vector, {}, "step", "loss"), "curves is empty"),
     "epochs": (lambda: plot.draw_learning_curves(vector, np.ones(3)), "validation_loss has shape (3,), expected (E,)"),
     "per cent": (lambda: plot.draw_learning_curves([1.0], None, [98.3]), "training_accuracy holds 98.3, expected frac"),
     "confusions": (lambda: plot.draw_confusion_matrix(np.ones((3, 4))), "(3, 4), expected (C, C)"),
