@@ -263,7 +263,7 @@ def _contributions(node, g, pairs, create_graph):
 def _called(entries, position, node):
     if position >= len(entries) or entries[position] is None:
         raise GraphError(
-            f"{node.op.__name__}: argument {position} ({argument_name(node.op, position)}) has no derivative, but the "
+            f"{node.op.title}: argument {position} ({argument_name(node.op, position)}) has no derivative, but the "
             "Tensor given there "
             "wants a gradient; pass it as x.detach() to treat it as a constant."
         )
@@ -274,7 +274,7 @@ def _through_twin(node, g, pairs):
     """Differentiate a fused op by its composed twin, recording, so that the result can be differentiated again."""
     if node.op.twin is None:
         raise GraphError(
-            f"{node.op.__name__}: a fused op has second derivatives only through a twin composed of elementary ops; "
+            f"{node.op.title}: a fused op has second derivatives only through a twin composed of elementary ops; "
             "declare it with @fused(twin=...)."
         )
     values = list(node.values)
@@ -294,11 +294,11 @@ def _fitted(gradient, parent, node, create_graph):
     elif type(gradient) is not np.ndarray:
         gradient = gradient.data if isinstance(gradient, Tensor) else np.asarray(gradient)
     if gradient.shape != array.shape:
-        gradient = unbroadcast(gradient, array.shape, node.op.__name__)
+        gradient = unbroadcast(gradient, array.shape, node.op.title)
     if gradient.dtype != array.dtype:
         if gradient.dtype.kind not in "fiub":
             raise TypeError(
-                f"{node.op.__name__}: its derivative has dtype {gradient.dtype}; gradients are real floating-point "
+                f"{node.op.title}: its derivative has dtype {gradient.dtype}; gradients are real floating-point "
                 "numbers."
             )
         gradient = gradient.astype(array.dtype)
@@ -339,7 +339,7 @@ def unbroadcast(gradient, shape, name):
 def _stale(node):
     shapes = ", ".join(str(tensor.shape) for tensor in (*node.parents, *node.constants) if tensor.node is None)
     return (
-        f"backward: a leaf that '{node.op.__name__}' used (shape {shapes}) was changed in place after the forward "
+        f"backward: a leaf that '{node.op.title}' used (shape {shapes}) was changed in place after the forward "
         "pass, by an optimizer step, load_state_dict or writable(); the saved values are stale. Run the forward pass "
         "again first."
     )

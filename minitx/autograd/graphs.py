@@ -102,7 +102,7 @@ def graph(tensor, **names):
             if isinstance(value, np.ndarray):
                 sources.append(place(id(value), "constant", value, labels.get(id(value), name)))
         kind = "output" if record is tensor.node else "op"
-        here = place(id(record), kind, record.output, record.op.__name__.rstrip("_"))
+        here = place(id(record), kind, record.output, record.op.title)
         edges += [(source, here) for source in sources]
     return Graph(nodes, edges)
 

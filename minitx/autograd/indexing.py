@@ -22,6 +22,9 @@ def getitem(x, index):
     return x[index]
 
 
+getitem.title = "indexing"
+
+
 @elementary(lambda g, y, x, index, shape: getitem(g, index))
 def scatter(x, index, shape):
     """Add `x` into zeros of the given shape at `index`: what `getitem` does, backward.

@@ -157,7 +157,7 @@ def _in_place(op):
             return op(self, other)
         if is_grad_enabled():
             raise ValueError(
-                f"{op.__name__}: this Tensor is a leaf that wants a gradient, and changing it in place would falsify "
+                f"{op.title}: this Tensor is a leaf that wants a gradient, and changing it in place would falsify "
                 "the graph; "
                 "do it inside `with no_grad():`, or write `y = x + ...`."
             )
@@ -166,6 +166,37 @@ def _in_place(op):
         return self
 
     return change
+
+
+PYTORCH_NAMES = {
+    "view": "reshape",
+    "permute": "transpose",
+    "unsqueeze": "minitx.functional.expand_dims",
+    "mT": "swapaxes(-1, -2)",
+    "mm": "@",
+    "bmm": "@",
+    "dim": "ndim",
+    "numel": "size",
+    "clone": "numpy().copy()",
+    "cpu": "numpy()",
+    "float": "astype(np.float32)",
+    "double": "astype(np.float64)",
+    "long": "astype(np.int64)",
+    "abs": "abs(x)",
+    "exp": "minitx.functional.exp",
+    "log": "minitx.functional.log",
+    "sqrt": "minitx.functional.sqrt",
+    "tanh": "minitx.functional.tanh",
+    "relu": "minitx.functional.relu",
+    "sigmoid": "minitx.functional.sigmoid",
+    "softmax": "minitx.functional.softmax",
+}
+
+
+def _no_such_attribute(self, name):
+    other = PYTORCH_NAMES.get(name)
+    advice = f"use {other} instead" if other else "minitx.functional lists the ops that have no method"
+    raise AttributeError(f"Tensor: it has no attribute '{name}'; {advice}.")
 
 
 def _refuse_assignment(self, index, value):
@@ -214,6 +245,7 @@ _METHODS = {
     "__itruediv__": _in_place(divide),
     "__getitem__": lambda self, index: getitem(self, plain_index(index)),
     "__setitem__": _refuse_assignment,
+    "__getattr__": _no_such_attribute,
     "__array__": _array,
     "__array_ufunc__": _array_ufunc,
     "__array_function__": _array_function,

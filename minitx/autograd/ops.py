@@ -111,6 +111,7 @@ def _make_op(kernel, finish=None):
         return result if finish is None else finish(result)
 
     op.kernel = kernel
+    op.title = kernel.__name__.rstrip("_")  # what messages and pictures call it
     return op
 
 
@@ -166,9 +167,8 @@ def _refuse_undifferentiable(op, positions):
     for position in positions:
         if position >= len(op.rules) or op.rules[position] is None:
             raise ValueError(
-                f"{op.__name__}: argument {position} ({argument_name(op, position)}) has no derivative, but the "
-                "Tensor given there "
-                "wants a gradient; pass it as x.detach() to treat it as a constant."
+                f"{op.title}: argument {position} ({argument_name(op, position)}) has no derivative, but the Tensor "
+                "given there wants a gradient; pass it as x.detach() to treat it as a constant."
             )
 
 
@@ -190,23 +190,21 @@ def argument_name(op, position):
 
 
 _HINTS = (
-    (
-        "broadcast",
-        "Shapes are compared from the right; lengths must be equal or 1. Use reshape or expand_dims to line the axes "
-        "up.",
-    ),
+    ("broadcast", "Shapes are compared from the right; lengths must be equal or 1. Line axes up with reshape."),
     ("cannot reshape", "The new shape must hold the same number of elements; one length may be -1, to be worked out."),
     ("out of bounds", "Axes count from 0, or from -1 backwards; indices likewise."),
-    ("all the input array dimensions", "The arrays may differ only along the axis they are joined on."),
+    ("all the input array", "The arrays may differ only along the axis they are joined on."),
+    ("argument 'dim'", "What PyTorch calls dim is axis here, as in NumPy."),
+    ("argument 'keepdim'", "What PyTorch calls keepdim is keepdims here, as in NumPy."),
 )
 
 
 def explained(error, op, values):
     """Return `error` again with the name of the op, the shapes it got and what to do, if it lacks them."""
-    message = str(error)
-    if message.startswith(op.__name__ + ":"):
+    message = str(error).replace(f"{op.__name__}()", "it")
+    if message.startswith((f"{op.title}:", f"{op.__name__}:")):
         return error
     shapes = ", ".join(str(np.shape(value)) for value in values if isinstance(value, np.ndarray))
     hint = next((f" {advice}" for sign, advice in _HINTS if sign in message), "")
     kind = IndexError if type(error) is IndexError else TypeError if isinstance(error, TypeError) else ValueError
-    return kind(f"{op.__name__}: {message.rstrip('.')}" + (f" (shapes given: {shapes})." if shapes else ".") + hint)
+    return kind(f"{op.title}: {message.rstrip('.')}" + (f" (shapes given: {shapes})." if shapes else ".") + hint)

@@ -90,6 +90,9 @@ def contract(*arrays, inputs, output):
     return np.einsum(f"{','.join(inputs)}->{output}", *arrays, optimize=len(arrays) > 1)
 
 
+contract.title = "einsum"
+
+
 def einsum(subscripts, *operands):
     """Sum products over named axes, for any form of subscripts that `numpy.einsum` takes.
 

@@ -168,6 +168,9 @@ def join(*arrays, axis=0):
     return np.concatenate(arrays, axis=axis)
 
 
+join.title = "concatenate"
+
+
 def concatenate(arrays, axis=0):
     """Join a sequence of arrays or Tensors along an existing axis; with axis=None, flatten them first.
 

@@ -232,7 +232,7 @@ class Tensor:
         """
         if self.node is not None:
             raise ValueError(
-                f"writable: this Tensor was computed by '{self.node.op.__name__}' and is part of a graph; "
+                f"writable: this Tensor was computed by '{self.node.op.title}' and is part of a graph; "
                 "change a leaf instead, or work on a copy: x.detach().numpy().copy()."
             )
         if self._storage is None:
@@ -243,8 +243,7 @@ class Tensor:
     def __deepcopy__(self, memo):
         if self.node is not None:
             raise TypeError(
-                f"deepcopy: this Tensor was computed by '{self.node.op.__name__}' and is part of a graph; copy "
-                "x.detach()."
+                f"deepcopy: this Tensor was computed by '{self.node.op.title}' and is part of a graph; copy x.detach()."
             )
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
@@ -259,7 +258,7 @@ class Tensor:
         values = np.array2string(self._array, separator=", ", prefix=f"{type(self).__name__}(")
         notes = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
         if self.node is not None:
-            notes += f", op={self.node.op.__name__}"
+            notes += f", op={self.node.op.title}"
         elif self.requires_grad:
             notes += ", requires_grad=True"
         return f"{type(self).__name__}({values}{notes})"
