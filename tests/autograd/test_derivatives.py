@@ -10,10 +10,7 @@ from minitx.autograd.ops import fused
 from minitx.autograd.products import matmul
 from minitx.autograd.tensor import Tensor
 from minitx.nn.softmax import softmax
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng([seed, *shape]).standard_normal(shape)
+from tests.samples.declare import normal
 
 
 def differences(function, x, h=1e-6):

@@ -78,7 +78,7 @@ def test_operands_are_constants():
     assert labels(graph(power(x, 2))) == ["parameter", "constant", "power"]
     assert labels(graph(where(np.ones((2, 3), bool), x, 0.0))) == ["constant", "parameter", "constant", "where"]
     assert labels(graph(x[np.array([0, 0])])) == ["parameter", "constant", "indexing"]
-    assert labels(graph(concatenate([x, np.ones((1, 3))]))) == ["parameter", "constant", "join"]
+    assert labels(graph(concatenate([x, np.ones((1, 3))]))) == ["parameter", "constant", "concatenate"]
 
 
 def test_tensors_that_want_no_gradient_are_constants_and_can_be_named():
