@@ -22,7 +22,7 @@ def measure(name, plan):
 def seconds_to_import(package):
     """Start Python afresh and let it time one import."""
     command = [sys.executable, "-c", CODE.format(package)]
-    # Without compiled files beside the sources, as installed packages have them, it would be the compiler that is timed.
+    # Compiled files are written, as installed packages have them; else it would be the compiler that is timed.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return float(done.stdout)
