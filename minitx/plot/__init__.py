@@ -11,6 +11,7 @@ from minitx.plot.attention import (
     draw_attention_heads,
     draw_attention_rollout,
     draw_class_attention,
+    draw_influence,
 )
 from minitx.plot.checking import draw_gradient_check, draw_gradient_norms, draw_step_errors
 from minitx.plot.comparison import draw_comparison
@@ -41,6 +42,7 @@ __all__ = [
     "draw_gradient_check",
     "draw_gradient_norms",
     "draw_graph",
+    "draw_influence",
     "draw_learning_curves",
     "draw_patch_filters",
     "draw_patches",

@@ -65,6 +65,22 @@ def _number_cells(ax, weights, colours):
         ax.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
 
 
+def _draw_single_matrix(ax, matrix, labels, names, bar_name, title):
+    """A figure of one matrix: labels and names of its rows and columns, numbers in its cells, a colour bar."""
+    rows, columns = matrix.shape
+    figure, ax = figure_and_axes(ax, max(3.4, min(0.42 * columns, 8) + 1.8), max(2.6, min(0.42 * rows, 8) + 1.0))
+    colours = _colour_range(matrix)
+    picture = _draw_matrix(ax, matrix, *labels, colours)
+    if matrix.size <= MOST_NUMBERED_CELLS:
+        _number_cells(ax, matrix, colours)
+    ax.set_ylabel(names[0])
+    ax.set_xlabel(names[1])
+    if title:
+        ax.set_title(title)
+    add_colour_bar(figure, picture, ax, bar_name)
+    return figure
+
+
 @styled
 def draw_attention(weights, query_labels=None, key_labels=None, title=None, ax=None):
     """Draw one matrix of attention weights (or of scores) with its tokens; small ones with their numbers.
@@ -104,17 +120,43 @@ def draw_attention(weights, query_labels=None, key_labels=None, title=None, ax=N
     query_labels = as_labels("draw_attention: query_labels", query_labels, queries)
     key_labels = as_labels("draw_attention: key_labels", key_labels, keys)
 
-    figure, ax = figure_and_axes(ax, max(3.4, min(0.42 * keys, 8) + 1.8), max(2.6, min(0.42 * queries, 8) + 1.0))
-    colours = _colour_range(weights)
-    picture = _draw_matrix(ax, weights, query_labels, key_labels, colours)
-    if weights.size <= MOST_NUMBERED_CELLS:
-        _number_cells(ax, weights, colours)
-    ax.set_xlabel("key")
-    ax.set_ylabel("query")
-    if title:
-        ax.set_title(title)
-    add_colour_bar(figure, picture, ax, "score" if colours["vmin"] < 0 else "weight")
-    return figure
+    bar_name = "score" if _colour_range(weights)["vmin"] < 0 else "weight"
+    return _draw_single_matrix(ax, weights, (query_labels, key_labels), ("query", "key"), bar_name, title)
+
+
+@styled
+def draw_influence(influence, labels=None, title=None, ax=None):
+    """Draw how much each output token depends on each input token, which need not be how much it attends to it.
+
+    Parameters
+    ----------
+    influence : array_like, (N, M)
+        Row: output token; column: input token. Sizes of derivatives, such as the norm of each block of a Jacobian.
+    labels : list of str, optional
+        Tokens of a square matrix, by default their numbers.
+    title : str, optional
+    ax : matplotlib Axes, optional
+        Where to draw, by default a new figure.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Raises
+    ------
+    ValueError
+        If `influence` is not a matrix or the number of labels differs from its shape.
+
+    Examples
+    --------
+    >>> figure = draw_influence([[2.0, 0.0], [0.5, 1.5]])  # nothing flows from the second input to the first output
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['2.00', '0.00', '0.50', '1.50']
+    """
+    advice = "Pass one matrix, a row for every output token; of a Jacobian take np.linalg.norm(J, axis=(1, 3))."
+    influence = as_shaped("draw_influence: influence", influence, "N M", advice)
+    names = [as_labels("draw_influence: labels", labels, count) for count in influence.shape]
+    return _draw_single_matrix(ax, influence, names, ("output token", "input token"), "size of the derivative", title)
 
 
 @styled

@@ -119,7 +119,7 @@ def draw_step_errors(steps, errors, ax=None):
         raise ValueError(
             f"{what}steps holds {steps.min():g}, expected positive numbers.\nPass np.logspace(-12, 0, 49)."
         )
-    figure, ax = figure_and_axes(ax, 5.6, 3.9)
+    figure, ax = figure_and_axes(ax, 6.6, 4.4)
     for (name, values), colour, marker in zip(errors.items(), cycle(PALETTE), cycle(MARKERS)):
         advice = "Pass one error for every step."
         values = as_shaped(f"{what}errors[{name!r}]", values, "S", advice, S=len(steps)).astype(float)
@@ -132,7 +132,7 @@ def draw_step_errors(steps, errors, ax=None):
     ax.set_ylabel("error")
     ax.set_title("Error of finite differences")
     ax.grid()
-    ax.legend()
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)  # inside, it would hide a foot of the V
     return figure
 
 

@@ -9,6 +9,7 @@ from minitx.plot import (
     draw_attention_heads,
     draw_attention_rollout,
     draw_class_attention,
+    draw_influence,
     draw_retrieval,
     draw_saturation,
     draw_temperatures,
@@ -41,6 +42,14 @@ def test_blocked_scores_are_marked_and_do_not_spoil_the_colours():
     assert texts_of(ax.texts) == ["1.00", "−∞", "−2.00", "0.50"]
     assert ax.images[0].get_clim() == (-2.0, 2.0)
     assert ax.images[0].get_array().mask.tolist() == [[False, True], [False, False]]
+
+
+def test_influence_runs_from_input_columns_to_output_rows():
+    figure = draw_influence([[1.0, 0.0, 0.0], [0.5, 2.0, 0.0]], title="Causal")
+    ax = figure.axes[0]
+    np.testing.assert_array_equal(ax.images[0].get_array(), [[1.0, 0.0, 0.0], [0.5, 2.0, 0.0]])
+    assert (ax.get_ylabel(), ax.get_xlabel(), ax.get_title()) == ("output token", "input token", "Causal")
+    assert ax.child_axes[0].get_ylabel() == "size of the derivative"
 
 
 def test_all_heads_share_their_colours():

@@ -53,6 +53,7 @@ GRAPH_EDGES = [(0, 2), (1, 2), (2, 4), (3, 4), (4, 5)]
 FIGURES = {
     "attention": lambda **o: plot.draw_attention(softmax_rows(9, 9), WORDS, title="One head", **o),
     "attention, many tokens": lambda **o: plot.draw_attention(softmax_rows(65, 65), **o),
+    "influence": lambda **o: plot.draw_influence(np.tri(9) * 2.5, WORDS, title="Causal", **o),
     "distances": lambda **o: plot.draw_attention_distances(np.arange(48.0).reshape(12, 4), **o),
     "heads": lambda: plot.draw_attention_heads(softmax_rows(8, 9, 9), WORDS),
     "heads, incomplete row": lambda: plot.draw_attention_heads(softmax_rows(7, 4, 4), WORDS[:4]),
@@ -99,7 +100,7 @@ FIGURES = {
     "steps": lambda **o: plot.draw_step_errors(np.logspace(-12, 0, 25), {"central": np.logspace(-8, -1, 25)}, **o),
     "temperatures": lambda: plot.draw_temperatures([0.1, 1, 10], softmax_rows(3, 4), MOVIES),
 }
-ON_GIVEN_AXES = ["attention", "comparison", "distances", "norms", "graph", "encoding", "steps"]
+ON_GIVEN_AXES = ["attention", "influence", "comparison", "distances", "norms", "graph", "encoding", "steps"]
 every_figure = pytest.mark.parametrize("name", FIGURES)
 
 

@@ -17,6 +17,7 @@ CASES = {
     "too many keys": (lambda: plot.draw_attention(matrix, None, "abcde"), "key_labels has 5 entries, expected 4"),
     "no tokens": (lambda: plot.draw_attention(np.ones((0, 0))), "no entry at all, expected (N, M)"),
     "words for weights": (lambda: plot.draw_attention([["a"]]), "holds <U1, expected real numbers"),
+    "a whole Jacobian": (lambda: plot.draw_influence(np.ones((2, 4, 2, 4))), "np.linalg.norm(J, axis=(1, 3))"),
     "heads of a batch": (lambda: plot.draw_attention_heads(np.ones((2, 3, 4, 4))), "pick one, weights[0]"),
     "images without a batch": (lambda: plot.draw_class_attention(matrix, matrix), "(4, 4), expected (n, H, W)"),
     "two channels": (lambda: plot.draw_gallery(np.ones((5, 2, 4, 4))), "(5, 2, 4, 4), expected (n, 1, H, W)"),
