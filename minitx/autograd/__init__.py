@@ -10,6 +10,7 @@ from minitx.autograd.backward import GraphError, grad
 from minitx.autograd.checking import GradientError, check_gradients
 from minitx.autograd.derivatives import hessian_vector_product, jacobian, vjp
 from minitx.autograd.graphs import graph
+from minitx.autograd.memory import keep_freed_memory
 from minitx.autograd.ops import elementary, fused
 from minitx.autograd.randomness import generator, manual_seed
 from minitx.autograd.tensor import Tensor, is_grad_enabled, no_grad, tensor
@@ -32,3 +33,5 @@ __all__ = [
     "tensor",
     "vjp",
 ]
+
+keep_freed_memory()
