@@ -2,8 +2,8 @@
 
 The C library of Linux gives large freed blocks back to the system at once. The next array then is made of new pages of
 4 KB, and at the first touch of each the system stops the program, clears the page and maps it. For arrays of a few
-megabytes, such as activations, that takes longer than the arithmetic on them: a third of the training step of a small
-Vision Transformer on digits (`docs/performance.md`). Other systems keep freed memory by themselves.
+megabytes, such as activations, that takes longer than the arithmetic on them: it was a third of the training step of a
+small Vision Transformer on digits (`docs/performance.md`).
 
 Source: the manual page mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD.
 """
@@ -11,7 +11,7 @@ Source: the manual page mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD.
 import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # their numbers in malloc.h
-_LARGEST_BLOCK = 32 << 20  # bytes; the most that the C library allows here. NumPy gives larger arrays pages of 2 MB.
+_LARGEST_BLOCK = 32 << 20  # bytes; the most that older versions allow. NumPy gets pages of 2 MB for larger arrays.
 _MOST_KEPT = 1 << 30  # bytes
 
 
