@@ -302,7 +302,7 @@ def _guilty_op(trial, order, seed):
     for output in trial.outputs():
         for node in reversed(_reachable(output)) if isinstance(output, Tensor) else ():
             kind = (node.op, *(np.shape(value) for value in node.values if isinstance(value, np.ndarray)))
-            if node.op.__name__ == trial.name:
+            if trial.name in (node.op.__name__, node.op.title):
                 return None
             if kind not in seen:
                 seen.add(kind)
@@ -328,7 +328,7 @@ def _fault_of_op(node, order, seed):
         except GradientError:  # all at kinks: nothing can be said
             continue
         if fault is not None and number < len(node.positions):
-            return f"{node.op.__name__}, its gradient of {argument_name(node.op, node.positions[number])}"
+            return f"{node.op.title}, its gradient of {argument_name(node.op, node.positions[number])}"
     return None
 
 
