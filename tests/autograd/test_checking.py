@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 
-from minitx.autograd.arithmetic import exp, maximum, multiply, tanh
+from minitx.autograd.arithmetic import exp, multiply, tanh
 from minitx.autograd.backward import GraphError, grad
 from minitx.autograd.checking import GradientError, check_gradients
 from minitx.autograd.ops import elementary, fused
@@ -22,11 +22,6 @@ from minitx.nn.linear import Linear
 from minitx.nn.module import Module, Parameter
 from tests.autograd.broken import altered, message_of
 from tests.samples.declare import normal
-
-
-def relu_of(x):
-    return maximum(x, 0.0)
-
 
 # Right gradients pass.
 
