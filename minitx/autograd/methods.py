@@ -26,7 +26,7 @@ from minitx.autograd.arithmetic import (
     tanh,
     where,
 )
-from minitx.autograd.backward import backward
+from minitx.autograd.backward import alias, backward
 from minitx.autograd.indexing import getitem, plain_index, take
 from minitx.autograd.products import einsum, matmul
 from minitx.autograd.reductions import cumsum, max_, mean, min_, prod, std, sum_, var
@@ -238,6 +238,7 @@ _METHODS = {
     "__matmul__": matmul,
     "__rmatmul__": lambda self, other: matmul(other, self),
     "__neg__": negative,
+    "__pos__": alias,
     "__abs__": abs_,
     "__iadd__": _in_place(add),
     "__isub__": _in_place(subtract),

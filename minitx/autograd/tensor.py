@@ -201,8 +201,8 @@ class Tensor:
         return self._array.view()
 
     def detach(self):
-        """Return the same values as a Tensor without history (no copy)."""
-        return made(self._array)
+        """Return the same values as a Tensor without history; those of a leaf are copied, for they may yet change."""
+        return made(self._array if self._storage is None else self._array.copy())
 
     def item(self):
         """Return the only element as a Python number."""

@@ -321,3 +321,12 @@ def test_detach_keeps_the_values_and_drops_the_history():
     np.testing.assert_array_equal(y.data, [3, 6])
     assert not y.requires_grad and y.is_leaf
     np.testing.assert_array_equal(grad((x * y).sum(), x), [3, 6])
+
+
+def test_a_detached_leaf_keeps_its_values_when_the_leaf_changes():
+    x, w = Tensor([1.0, 2.0], requires_grad=True), Tensor([3.0, 4.0], requires_grad=True)
+    y = (x.detach() * w).sum()
+    x.writable()[...] = 0
+    y.backward()
+    assert w.grad.tolist() == [1.0, 2.0]
+    assert (+x).requires_grad
