@@ -24,6 +24,7 @@ from minitx.plot.positions import (
     draw_position_similarity,
     draw_positional_encoding,
 )
+from minitx.plot.readings import draw_readings
 from minitx.plot.retrieval import draw_retrieval, draw_saturation, draw_temperatures
 from minitx.plot.training import draw_confusion_matrix, draw_gallery, draw_learning_curves
 from minitx.plot.vit import draw_patch_filters, draw_patches
@@ -50,6 +51,7 @@ __all__ = [
     "draw_position_rotation",
     "draw_position_similarity",
     "draw_positional_encoding",
+    "draw_readings",
     "draw_retrieval",
     "draw_saturation",
     "draw_step_errors",

@@ -9,7 +9,7 @@ Lecture concepts: multi-head attention (D1 D2), ViT figures (D0 D2). Notebooks: 
 
 import numpy as np
 
-from minitx.plot.images import as_pictures, show_picture
+from minitx.plot.images import as_pictures, lay_over, show_picture
 from minitx.plot.shapes import as_labels, as_shaped
 from minitx.plot.style import (
     BLUE,
@@ -22,7 +22,6 @@ from minitx.plot.style import (
     clear_ticks,
     diverging_colours,
     figure_and_axes,
-    glow_colours,
     grid_shape,
     new_figure,
     sequential_colours,
@@ -214,16 +213,6 @@ def draw_attention_heads(weights, query_labels=None, key_labels=None, columns=4)
     return figure
 
 
-def _lay_over(ax, picture, weights):
-    """A pale grey image with the weights of its patches over it: clear for none, vermilion for the largest."""
-    grey = picture if picture.ndim == 2 else 1 - picture.mean(axis=-1)
-    show_picture(ax, 0.6 * grey)
-    height, width = grey.shape
-    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-    ax.imshow(weights, cmap=glow_colours(), vmin=0, vmax=weights.max() or 1.0, extent=extent)
-    clear_ticks(ax)
-
-
 def _show_original(ax, picture, caption):
     show_picture(ax, picture)
     clear_ticks(ax)
@@ -273,7 +262,7 @@ def draw_class_attention(images, weights, captions=None):
     for row, picture, maps, caption in zip(axes, pictures, weights, captions):
         _show_original(row[0], picture, caption)
         for ax, grid in zip(row[1:], maps):
-            _lay_over(ax, picture, grid)
+            lay_over(ax, picture, grid)
     for ax, title in zip(axes[0], ["image", *(f"head {head + 1}" for head in range(heads))]):
         ax.set_title(title)
     return figure
@@ -282,6 +271,8 @@ def draw_class_attention(images, weights, captions=None):
 @styled
 def draw_attention_rollout(images, weights, captions=None, columns=4):
     """Draw images beside their attention rollout: how much of each patch reaches the class token through all layers.
+
+    A little of every patch arrives, so each map is coloured from its own smallest value (clear) to its largest.
 
     Parameters
     ----------
@@ -324,13 +315,13 @@ def draw_attention_rollout(images, weights, captions=None, columns=4):
     for pair, picture, grid, caption in zip(pairs, pictures, weights, captions):
         original, overlaid = pair.subplots(1, 2)
         _show_original(original, picture, None)
-        _lay_over(overlaid, picture, grid)
+        lay_over(overlaid, picture, grid, lowest=grid.min())
         pair.suptitle(caption, fontsize=10)
     return figure
 
 
 @styled
-def draw_attention_distances(distances, unit="pixels", ax=None):
+def draw_attention_distances(distances, unit="pixels", even=None, ax=None):
     """Draw the mean distance over which every head of every layer attends, as in figure 7 of the ViT paper.
 
     Parameters
@@ -339,6 +330,8 @@ def draw_attention_distances(distances, unit="pixels", ax=None):
         Mean attention distance of each head of each layer.
     unit : str
         Unit of the distances.
+    even : float, optional
+        Distance of a head that spreads evenly over the image, drawn as a dotted line.
     ax : matplotlib Axes, optional
         Where to draw, by default a new figure.
 
@@ -369,8 +362,10 @@ def draw_attention_distances(distances, unit="pixels", ax=None):
     ax.scatter(
         np.repeat(depth, heads), distances.ravel(), s=34, color=BLUE, alpha=0.75, lw=0, label="one head", zorder=3
     )
+    if even is not None:
+        ax.axhline(even, color=MUTED, ls=":", lw=1.4, label="spread evenly", zorder=1)
     ax.set_xlim(0.5, layers + 0.5)
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, 1.1 * max(distances.max(), even or 0) or 1)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
     ax.set_xlabel("layer")
     ax.set_ylabel(f"mean attention distance ({unit})")

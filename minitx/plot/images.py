@@ -3,6 +3,7 @@
 import numpy as np
 
 from minitx.plot.shapes import as_shaped
+from minitx.plot.style import clear_ticks, glow_colours
 
 
 def as_pictures(what, images):
@@ -56,3 +57,32 @@ def show_picture(ax, picture):
     (4, 4)
     """
     return ax.imshow(picture, cmap="gray_r", vmin=0, vmax=1)
+
+
+def lay_over(ax, picture, weights, lowest=0.0):
+    """Draw a pale grey version of a picture into `ax`, and over it how much weight each of its patches has.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    picture : ndarray
+        One picture of `as_pictures`.
+    weights : ndarray, (rows, columns)
+        Clear where `lowest`, vermilion where largest.
+    lowest : float
+        The weight that leaves a patch clear.
+
+    Examples
+    --------
+    >>> from minitx.plot.style import figure_and_axes
+    >>> figure, ax = figure_and_axes(None, 2, 2)
+    >>> lay_over(ax, np.eye(8), np.eye(4))
+    >>> len(ax.images)
+    2
+    """
+    grey = picture if picture.ndim == 2 else 1 - picture.mean(axis=-1)
+    show_picture(ax, 0.6 * grey)
+    height, width = grey.shape
+    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+    ax.imshow(weights, cmap=glow_colours(), vmin=lowest, vmax=weights.max() or 1.0, extent=extent)
+    clear_ticks(ax)

@@ -22,6 +22,7 @@ from minitx.models.vit import VisionTransformer
 from minitx.models.vit_analysis import attention_rollout, patch_filter_components, position_similarity
 from minitx.plot.attention import draw_attention_rollout, draw_class_attention
 from minitx.plot.positions import draw_position_embedding_similarity
+from minitx.plot.readings import draw_readings
 from minitx.plot.training import draw_confusion_matrix, draw_learning_curves
 from minitx.plot.vit import draw_patch_filters
 from minitx.training.checkpoints import save_checkpoint
@@ -148,21 +149,30 @@ def confusions(labels, predictions):
 
 
 def draw_figures(model, history, images, labels, predictions, weights):
-    """Draw what was learned: curves, confusions, patch filters, positions, attention per head, attention rollout."""
+    """Draw what was learned: a sheet of readings, curves, confusions, filters, positions, attention, its rollout."""
     counts = np.zeros((10, 10), int)
     np.add.at(counts, (labels, predictions), 1)
+    right, wrong = counts.trace(), counts.sum() - counts.trace()
+    sheet = shown_images(labels, predictions, right=8 - min(wrong, 4))
     filters = model.patch_embedding.proj.weight.numpy()
     similarity = position_similarity(model.position_embedding.numpy()[0, 1:])
     shown = shown_images(labels, predictions)
     captions = [caption(labels[i], predictions[i]) for i in shown]
-    to_class = weights[-1, shown, :, 0, 1:].reshape(len(shown), -1, *GRID)
+    to_class = weights[-1, :, :, 0, 1:].reshape(len(labels), -1, *GRID)  # (n, heads, rows, columns)
     rollout = attention_rollout(weights[:, shown])[:, 0, 1:].reshape(-1, *GRID)
     return {
+        "readings": draw_readings(
+            images[sheet],
+            labels[sheet],
+            predictions[sheet],
+            to_class[sheet],
+            title=f"{right} of {len(labels)} held-out digits read right",
+        ),
         "learning-curves": draw_learning_curves(history["loss"], training_accuracy=history["accuracy"]),
         "confusions": draw_confusion_matrix(counts),
         "patch-filters": draw_patch_filters(filters, patch_filter_components(filters, k=4)),
         "position-similarity": draw_position_embedding_similarity(similarity.reshape(*GRID, *GRID)),
-        "attention-per-head": draw_class_attention(images[shown], to_class, captions),
+        "attention-per-head": draw_class_attention(images[shown], to_class[shown], captions),
         "attention-rollout": draw_attention_rollout(images[shown], rollout, captions),
     }
 

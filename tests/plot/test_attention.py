@@ -90,6 +90,12 @@ def test_rollout_takes_one_image_or_a_batch_in_grey_or_colour():
     assert len(batch.subfigs) == 3
 
 
+def test_rollout_leaves_the_patch_with_least_weight_clear():
+    overlay = draw_attention_rollout(np.zeros((8, 8)), [[0.3, 0.2], [0.4, 0.9]]).subfigs[0].axes[1].images[1]
+    opacity = overlay.to_rgba(overlay.get_array())[..., 3]
+    assert opacity[0, 1] == 0 and opacity[1, 1] > 0.8
+
+
 def test_weights_that_are_all_zero_are_drawn_clear():
     figure = draw_attention_rollout(np.zeros((8, 8)), np.zeros((2, 2)))
     overlay = figure.subfigs[0].axes[1].images[1]
@@ -103,6 +109,12 @@ def test_every_head_is_a_dot_and_every_layer_has_a_mean():
     assert sorted(map(tuple, dots)) == [(1, 1.0), (1, 3.0), (2, 4.0), (2, 6.0), (3, 7.0), (3, 9.0)]
     assert ax.lines[0].get_ydata().tolist() == [2.0, 5.0, 8.0]
     assert "patches" in ax.get_ylabel()
+
+
+def test_distance_of_an_even_spread_is_a_level_line_below_the_top():
+    ax = draw_attention_distances([[1.0, 3.0]], even=4.0).axes[0]
+    assert ax.lines[-1].get_ydata() == [4.0, 4.0] and ax.lines[-1].get_label() == "spread evenly"
+    assert ax.get_ylim()[1] > 4.0
 
 
 def test_a_colour_bar_on_given_axes_stays_beside_them():

@@ -95,6 +95,10 @@ FIGURES = {
     "rotation": lambda: plot.draw_position_rotation(SINUSOIDS, shift=3),
     "similarity": lambda: plot.draw_position_similarity(SINUSOIDS @ SINUSOIDS.T),
     "encoding": lambda **o: plot.draw_positional_encoding(SINUSOIDS, **o),
+    "readings": lambda: plot.draw_readings(
+        digits(7), np.full(7, 9), np.array([9, 9, 9, 9, 9, 3, 4]), softmax_rows(7, 4, 4, 4), "5 of 7 read right"
+    ),
+    "readings, one": lambda: plot.draw_readings(digits(1), [3], [5], softmax_rows(1, 3, 4, 4)),
     "retrieval": lambda: plot.draw_retrieval([4.0, 3.5, 1.0, -0.5], [0.6, 0.36, 0.03, 0.01], MOVIES, "action, 2008"),
     "saturation": lambda: plot.draw_saturation(2 ** np.arange(2, 11), np.full((2, 9), 0.4), np.full((2, 9), 0.9)),
     "steps": lambda **o: plot.draw_step_errors(np.logspace(-12, 0, 25), {"central": np.logspace(-8, -1, 25)}, **o),

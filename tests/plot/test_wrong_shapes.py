@@ -26,6 +26,10 @@ CASES = {
         "expected (n, heads, rows, columns) with n = 3",
     ),
     "rollout of fewer images": (lambda: plot.draw_attention_rollout(np.ones((3, 4, 4)), np.ones((2, 2, 2))), "n = 3"),
+    "readings of fewer images": (
+        lambda: plot.draw_readings(np.ones((3, 4, 4)), [1, 2], [1, 2, 3], np.ones((3, 2, 2, 2))),
+        "labels has shape (2,), expected (n,) with n = 3",
+    ),
     "captions": (lambda: plot.draw_attention_rollout(matrix, matrix, ["a", "b"]), "captions has 2 entries, expected 1"),
     "distances": (lambda: plot.draw_attention_distances(vector), "(4,), expected (L, H)"),
     "scores and weights": (lambda: plot.draw_retrieval(vector, np.ones(3)), "(3,), expected (N,) with N = 4"),
