@@ -97,7 +97,7 @@ def mutants():
                 yield pytest.param(op, position, change, id=f"{name_of(op)}, {position}, {change.__name__}")
 
 
-@pytest.mark.parametrize(("op", "position", "change"), mutants())
+@pytest.mark.parametrize(("op", "position", "change"), list(mutants()))
 def test_a_broken_derivative_is_noticed(op, position, change):
     changed = noticed = 0
     for sample in SAMPLES[op]:
