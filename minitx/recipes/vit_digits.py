@@ -70,11 +70,12 @@ def run(seed=0, epochs=150, out="minitx-demo", quiet=False):
     print(f"test accuracy: {100 * accuracy:.1f} %  ({len(labels)} held-out images, {seconds:.0f} s of training)")
     for line in confusions(labels, predictions):
         print(f"  {line}")
+    print("written, the learned weights and pictures of what was learned:")
     save_checkpoint(out / "weights.npz", model)
-    print(f"written to {out}/: weights.npz")
+    print(f"  {out / 'weights.npz'}")
     for name, figure in draw_figures(model, trainer.history, images, labels, predictions, weights).items():
         figure.savefig(out / f"{name}.png", dpi=150)
-        print(f"written to {out}/: {name}.png")
+        print(f"  {out / name}.png")
     return accuracy
 
 
@@ -112,6 +113,8 @@ def augment(rng, images, labels):
 
 def train(model, images, labels, epochs, seed=0, quiet=False):
     """Train `model` on images (n, 1, 8, 8) with labels (n,); return the `Trainer`, which holds the history."""
+    from threadpoolctl import threadpool_limits
+
     loader = DataLoader(images, labels, batch_size=BATCH_SIZE, shuffle=True, seed=seed, transform=augment)
     total = epochs * len(loader)
     schedule = functools.partial(
@@ -119,7 +122,8 @@ def train(model, images, labels, epochs, seed=0, quiet=False):
     )
     optimizer = AdamW(model.parameters(), lr=PEAK_LEARNING_RATE, weight_decay=0.05)
     trainer = Trainer(model, optimizer, classification_loss, loader, schedule=schedule, max_norm=1.0, quiet=quiet)
-    trainer.fit(epochs)
+    with threadpool_limits(limits=1):  # several threads only wait for each other on matrices as small as these
+        trainer.fit(epochs)
     return trainer
 
 
