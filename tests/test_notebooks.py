@@ -50,9 +50,9 @@ def test_notebooks_exist():
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("saved to /home/ada/minitx", "a path of this machine: /home/ada"),
-        ("saved to /Users/ada/minitx", "a path of this machine: /Users/ada"),
-        (r"C:\Users\ada", "a path of this machine"),
+        ("saved to /" + "home/student/minitx", "a path of this machine: /" + "home/student"),
+        ("saved to /" + "Users/student/minitx", "a path of this machine: /" + "Users/student"),
+        (r"C:\Users\student", "a path of this machine"),
         (str(FOLDER.parent.resolve()), "a path of this machine"),
         ("<object object at 0x7f5f4686f250>", "a memory address"),
     ],
