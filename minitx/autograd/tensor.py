@@ -202,7 +202,9 @@ class Tensor:
 
     def detach(self):
         """Return the same values as a Tensor without history; those of a leaf are copied, for they may yet change."""
-        return made(self._array if self._storage is None else self._array.copy())
+        array = self._array if self._storage is None else self._array.copy()
+        array.flags.writeable = False
+        return made(array)
 
     def item(self):
         """Return the only element as a Python number."""
