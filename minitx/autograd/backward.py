@@ -206,12 +206,10 @@ def _propagate(output, seed, retain, leaves=None, wanted=None, create_graph=Fals
     for node in nodes:
         key = id(node)
         g = pending.get(key) if wanted is not None and key in wanted else pending.pop(key, None)
-        pairs = [
-            (parent, position)
-            for parent, position in zip(node.parents, node.positions)
-            if needed is None or _key(parent) in needed
-        ]
-        if node.stale:
+        pairs = list(zip(node.parents, node.positions))
+        if needed is not None:
+            pairs = [(parent, position) for parent, position in pairs if _key(parent) in needed]
+        if node.leaves and node.stale:
             raise GraphError(_stale(node))
         if g is None or not pairs:
             continue
@@ -264,8 +262,7 @@ def _called(entries, position, node):
     if position >= len(entries) or entries[position] is None:
         raise GraphError(
             f"{node.op.title}: argument {position} ({argument_name(node.op, position)}) has no derivative, but the "
-            "Tensor given there "
-            "wants a gradient; pass it as x.detach() to treat it as a constant."
+            "Tensor given there wants a gradient; pass it as x.detach() to treat it as a constant."
         )
     return entries[position]
 
@@ -337,7 +334,7 @@ def unbroadcast(gradient, shape, name):
 
 
 def _stale(node):
-    shapes = ", ".join(str(tensor.shape) for tensor in (*node.parents, *node.constants) if tensor.node is None)
+    shapes = ", ".join(dict.fromkeys(str(leaf.shape) for leaf in node.leaves))
     return (
         f"backward: a leaf that '{node.op.title}' used (shape {shapes}) was changed in place after the forward "
         "pass, by an optimizer step, load_state_dict or writable(); the saved values are stale. Run the forward pass "

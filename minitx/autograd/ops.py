@@ -120,17 +120,17 @@ def record(op, arguments, options):
     values = list(arguments)
     parents = []
     positions = []
-    constants = ()
+    leaves = ()
     stamp = 0
     for position, argument in enumerate(arguments):
         if isinstance(argument, Tensor):
             values[position] = argument._array
-            stamp += argument.version
+            if argument.node is None:
+                leaves += (argument,)
+                stamp += argument.version
             if argument.requires_grad:
                 parents.append(argument)
                 positions.append(position)
-            else:
-                constants += (argument,)
         elif isinstance(argument, np.generic):
             values[position] = argument.item()  # NumPy scalars are as weak as Python's: float32 stays float32
     if options:
@@ -147,12 +147,12 @@ def record(op, arguments, options):
     for value in values:
         if value is output:
             output = output.view()
-    output.flags.writeable = False
+    output.setflags(write=False)
     if not positions or not _mode.recording or output.dtype.kind != "f":
         return made(output)
-    if not op.fused and op.every is None:
+    if op.rules and (positions[-1] >= len(op.rules) or None in op.rules):
         _refuse_undifferentiable(op, positions)
-    return made(output, Node(op, values, options, output, parents, positions, constants, stamp, pullback))
+    return made(output, Node(op, values, options, output, parents, positions, leaves, stamp, pullback))
 
 
 def _positionally(kernel, arguments, options):

@@ -72,26 +72,26 @@ class Node:
         What the op returned.
     parents, positions
         The Tensors among the arguments that want a gradient, and their positions in `values`.
-    constants
-        The other Tensors among the arguments.
+    leaves
+        All Tensors among the arguments that no recorded op made: those whose values may yet change.
     stamp : int
-        The sum of the version numbers of all these Tensors: it tells whether one was changed since.
+        The sum of the version numbers of the leaves: it tells whether one was changed since.
     pullback : callable, tuple or None
         For fused ops, the function(s) that turn the output's gradient into the arguments' gradients.
     birth : int
         Counts upwards over all nodes; parents are always born first.
     """
 
-    __slots__ = ("op", "values", "options", "output", "parents", "positions", "constants", "stamp", "pullback", "birth")
+    __slots__ = ("op", "values", "options", "output", "parents", "positions", "leaves", "stamp", "pullback", "birth")
 
-    def __init__(self, op, values, options, output, parents, positions, constants, stamp, pullback):
+    def __init__(self, op, values, options, output, parents, positions, leaves, stamp, pullback):
         self.op = op
         self.values = values
         self.options = options
         self.output = output
         self.parents = parents
         self.positions = positions
-        self.constants = constants
+        self.leaves = leaves
         self.stamp = stamp
         self.pullback = pullback
         self.birth = next(_birth)
@@ -99,7 +99,7 @@ class Node:
     def release(self):
         """Let go of everything: this node has passed its gradient on."""
         self.values = self.options = self.output = self.pullback = None
-        self.parents = self.positions = self.constants = ()
+        self.parents = self.positions = self.leaves = ()
 
     @property
     def released(self):
@@ -109,7 +109,7 @@ class Node:
     @property
     def stale(self):
         """Whether a Tensor that it ran on was changed since."""
-        return self.stamp != sum([tensor.version for tensor in (*self.parents, *self.constants)])
+        return self.stamp != sum([leaf.version for leaf in self.leaves])
 
 
 class Tensor:
