@@ -185,6 +185,11 @@ class Module:
                 f"{kind}: modules inside the {type(value).__name__} '{name}' would not be found, so they would not be "
                 "trained or saved; wrap them: ModuleList([...])."
             )
+        if isinstance(value, Tensor) and not isinstance(value, Parameter) and value.is_leaf and value.requires_grad:
+            raise TypeError(
+                f"{kind}: the Tensor '{name}' wants a gradient but is no Parameter, so it would not be trained; "
+                f"write self.{name} = Parameter(...)."
+            )
         if name in self._buffer_names:
             value = np.asarray(value)
         object.__setattr__(self, name, value)
@@ -192,6 +197,9 @@ class Module:
     def __call__(self, *inputs, **options):
         self.check_inputs(inputs, options)
         output = self.forward(*inputs, **options)
+        if output is None:
+            kind = type(self).__name__
+            raise TypeError(f"{kind}: forward returned None; end {kind}.forward with `return ...`.")
         for callback in _context.callbacks:
             callback(self, inputs, output)
         return output
