@@ -18,6 +18,7 @@ import math
 import numpy as np
 
 from minitx.autograd.tensor import Tensor
+from minitx.nn.module import Module
 
 CHUNK_SIZE = 32768  # entries updated at a time: temporaries of this size stay in the processor's cache
 
@@ -108,7 +109,7 @@ class Optimizer:
             found = state.get("optimizer", "none")
             raise ValueError(
                 f"optimizer: expected the state of {type(self).__name__}, found {found}; "
-                "make the optimizer that the state was saved from."
+                "make the optimizer that the state was saved from"
             )
         expected, found = sorted(self.settings), sorted(state.get("settings", {}))
         if found != expected:
@@ -143,6 +144,9 @@ class Optimizer:
 
     def _checked(self, parameters):
         name = type(self).__name__
+        if isinstance(parameters, Module):
+            kind = type(parameters).__name__
+            raise TypeError(f"{name}: parameters is a {kind}, not its parameters; pass model.parameters().")
         parameters = list(parameters)
         if not parameters:
             raise ValueError(

@@ -50,6 +50,11 @@ class Trainer:
     quiet : bool
         Show no progress bar.
 
+    Raises
+    ------
+    ValueError
+        If the optimizer was made for another model.
+
     Attributes
     ----------
     history : dict of str to list of float
@@ -88,6 +93,12 @@ class Trainer:
         checkpoint=None,
         quiet=False,
     ):
+        trained = {id(parameter) for parameter in optimizer.parameters}
+        if trained.isdisjoint(id(parameter) for parameter in model.parameters()):
+            raise ValueError(
+                "Trainer: the optimizer holds no parameter of this model, so the model would never change; "
+                "make the optimizer from model.parameters() of the model that is to be trained."
+            )
         self.model = model
         self.optimizer = optimizer
         self.loss_function = loss_function
@@ -239,10 +250,13 @@ class Trainer:
         return "every gradient is finite, but together they are too long"
 
     def _not_finite(self, what, culprit):
+        advice = "Find the bad examples with np.isfinite, and mend them or leave them out."
+        if not culprit.startswith("the data"):
+            rate = f"{self.optimizer.lr:.3g}"
+            advice = f"Try a lower learning rate than {rate}, a longer warm-up, or Trainer(..., max_norm=1.0)."
         return FloatingPointError(
             f"Trainer: {what} in step {self.step + 1} (epoch {self.epoch + 1}, batch {self.batch + 1}); {culprit}.\n"
-            f"The parameters are as they were before this step. "
-            f"Try a lower learning rate than {self.optimizer.lr:.3g}, a longer warm-up, or Trainer(..., max_norm=1.0)."
+            f"The parameters are as they were before this step. {advice}"
         )
 
     def _data_order(self):
@@ -281,6 +295,11 @@ def _loss_and_scores(loss_function, model, batch):
             f"Trainer: loss_function returned a {type(loss).__name__}, which has no gradient; "
             "return the Tensor that the loss op gives, without .item() or .numpy()."
         )
+    if loss.size != 1:
+        raise ValueError(
+            f"Trainer: loss_function returned a Tensor of shape {loss.shape}; "
+            "return a single number, such as the mean over the batch."
+        )
     return loss, {"loss": loss.item(), **others}
 
 
@@ -309,6 +328,11 @@ def classification_loss(model, inputs, labels):
     scores : dict
         "accuracy", 0-1.
 
+    Raises
+    ------
+    ValueError
+        If `labels` are not one class index for each row of logits.
+
     Examples
     --------
     >>> logits = Tensor([[4.0, 0.0], [3.0, 0.0]])
@@ -317,6 +341,11 @@ def classification_loss(model, inputs, labels):
     {'accuracy': 0.5}
     """
     logits = model(inputs)
+    if np.shape(labels) != logits.shape[:1]:
+        raise ValueError(
+            f"classification_loss: labels have shape {np.shape(labels)}, but logits of shape {logits.shape} need "
+            f"{logits.shape[:1]}, one class index each; labels.argmax(axis=1) makes indices of one-hot rows."
+        )
     right = logits.numpy().argmax(axis=1) == labels
     return cross_entropy(logits, labels), {"accuracy": right.mean().item()}
 
