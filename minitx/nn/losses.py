@@ -364,6 +364,11 @@ def _matching(op, input, target):
 def _check_classes(op, input, target, weight):
     if input.ndim == 0:
         raise ValueError(f"{op}: input is a single number; give scores of shape (B, C), with the classes on axis 1.")
+    if input.dtype.kind != "f" and target.dtype.kind == "f":
+        raise TypeError(
+            f"{op}: input holds {input.dtype} and target {target.dtype}, so they are probably swapped; "
+            f"write {op}(scores, classes)."
+        )
     expected = input.shape[:1] + input.shape[2:] if input.ndim > 1 else ()
     if target.shape != (input.shape if target.dtype.kind == "f" else expected):
         raise ValueError(

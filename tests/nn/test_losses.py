@@ -124,6 +124,10 @@ class TestCrossEntropy:
         ):
             cross_entropy(LOGITS, target)
 
+    def test_swapped_arguments(self):
+        with pytest.raises(TypeError, match=r"input holds int64 and target float64.*cross_entropy\(scores, classes\)"):
+            cross_entropy(LABELS, LOGITS)
+
     def test_weights_of_the_wrong_length(self):
         with pytest.raises(ValueError, match=r"weight has shape \(4,\); give one factor per class, shape \(3,\)"):
             cross_entropy(LOGITS, LABELS, np.ones(4))
