@@ -48,6 +48,14 @@ def test_what_is_no_tensor(values):
         tensor(values)
 
 
+@pytest.mark.parametrize("other", [1j, np.array([1j, 2j]), np.array([1, 2], dtype=object)])
+def test_what_makes_no_real_numbers(other):
+    with pytest.raises(TypeError, match="multiply: the result has dtype .*real numbers"):
+        leaf(1.0, 2.0) * other
+    with pytest.raises(TypeError, match="multiply: the result has dtype .*real numbers"):
+        other * leaf(1.0, 2.0)
+
+
 def test_ragged_lists():
     with pytest.raises(ValueError, match="Tensor: these nested lists are not of equal length"):
         tensor([[1.0, 2.0], [3.0]])
@@ -244,3 +252,18 @@ def test_arrays_come_out_where_nothing_is_recorded():
     copied = np.array(tensor([1.0]))
     copied[0] = 2
     assert np.array([tensor(1.0), tensor(2.0)]).dtype != object
+
+
+@pytest.mark.parametrize(
+    ("habit", "advice"),
+    [
+        ("view", "use reshape instead"),
+        ("masked_fill", r"use minitx\.functional\.where instead"),
+        ("expand", r"use minitx\.functional\.broadcast_to instead"),
+        ("cuda", "the only device is the CPU"),
+        ("nonsense", r"minitx\.functional lists the ops"),
+    ],
+)
+def test_habits_from_pytorch_are_answered(habit, advice):
+    with pytest.raises(AttributeError, match=f"no attribute '{habit}'; .*{advice}"):
+        getattr(Tensor([1.0]), habit)
