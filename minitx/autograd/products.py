@@ -11,7 +11,7 @@ import string
 import numpy as np
 
 from minitx.autograd.ops import elementary
-from minitx.autograd.shaping import expand_dims, reshape, squeeze, swapaxes
+from minitx.autograd.shaping import broadcast_to, expand_dims, reshape, squeeze, swapaxes
 
 
 def _left_rule(g, y, a, b):
@@ -75,7 +75,9 @@ def _operand_rule(i, g, y, *arrays, inputs, output):
             subscripts.append(letter)
             operands.append(np.ones(length, dtype=y.dtype))
         own += letter
-    return contract(*operands, inputs=tuple(subscripts), output=own)
+    result = contract(*operands, inputs=tuple(subscripts), output=own)
+    # Where the other operands have length 1 along a letter that is summed out, every entry gets the same.
+    return broadcast_to(result, np.broadcast_shapes(result.shape, arrays[i].shape))
 
 
 @elementary(every=_operand_rule)

@@ -36,6 +36,8 @@ SAMPLES = {
         ),
         sample(normal(2, 2, 3), normal(2, 3, 2), inputs=("bij", "bjk"), output="bki", note="batched"),
         sample(normal(2, 1), normal(1, 3), inputs=("ij", "ij"), output="ij", note="broadcast length 1"),
+        sample(normal(2, 1), normal(4, 3), inputs=("ij", "kj"), output="ik", note="broadcast length 1, summed out"),
+        sample(normal(2, 1), normal(1, 3), inputs=("ij", "kj"), output="", note="broadcast both ways, summed out"),
         sample(normal(0, 3), normal(3), inputs=("ij", "j"), output="i", note="empty"),
     ],
 }
