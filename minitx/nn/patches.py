@@ -157,6 +157,8 @@ class PatchEmbedding(Module):
         ------
         ValueError
             If the images have another shape than the module was built for.
+        TypeError
+            If they are of another float dtype than the weight.
         """
         if images.shape[1:] != self.image_shape:
             channels, height, width = self.image_shape
@@ -164,6 +166,7 @@ class PatchEmbedding(Module):
                 f"PatchEmbedding: images have shape {images.shape}, expected (batch, {channels}, {height}, {width}); "
                 "resize the images, or build the model for their size."
             )
+        self.proj.check_inputs((images,), {})
         patches = patchify(images, self.patch_size)  # (B, N, C·P·P)
         weight = reshape(self.proj.weight, (self.proj.weight.shape[0], -1))  # (D, C·P·P)
         return linear(patches, weight, self.proj.bias)

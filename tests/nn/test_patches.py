@@ -84,6 +84,12 @@ def test_images_of_another_size():
         embedding(normal(2, 1, 8, 6).astype(np.float32))
 
 
+def test_images_of_another_dtype():
+    embedding = PatchEmbedding(image_size=8, patch_size=2, in_channels=1, embed_dim=5)
+    with pytest.raises(TypeError, match=r"is float64, but the parameters are float32; convert it with .astype"):
+        embedding(normal(2, 1, 8, 8))
+
+
 @pytest.mark.parametrize("shape", [(2, 5, 12), (2, 6, 10)])
 def test_patches_that_make_up_no_image(shape):
     with pytest.raises(ValueError, match=r"expected \(batch, 6, channels \* 4\)"):
