@@ -148,7 +148,13 @@ def record(op, arguments, options):
         if value is output:
             output = output.view()
     output.setflags(write=False)
-    if not positions or not _mode.recording or output.dtype.kind != "f":
+    kind = output.dtype.kind
+    if kind != "f" and kind not in "iub":
+        raise TypeError(
+            f"{op.title}: the result has dtype {output.dtype}, but Tensors hold real numbers only; "
+            "give floats, ints or bools (of complex numbers, the real and the imaginary part apart)."
+        )
+    if not positions or not _mode.recording or kind != "f":
         return made(output)
     if op.rules and (positions[-1] >= len(op.rules) or None in op.rules):
         _refuse_undifferentiable(op, positions)
