@@ -88,7 +88,7 @@ def fused(kernel=None, *, twin=None):
     """
     if kernel is None:
         return functools.partial(fused, twin=twin)
-    op = _make_op(kernel, finish=lambda result: result[0])
+    op = _make_op(kernel, finish=lambda result: _with_pullback(op, result)[0])
     op.rules, op.every, op.fused, op.twin = (), None, True, twin
     return op
 
@@ -115,6 +115,16 @@ def _make_op(kernel, finish=None):
     return op
 
 
+def _with_pullback(op, result):
+    """Return `result` if it is a pair, as that of a fused kernel must be."""
+    if type(result) is tuple and len(result) == 2:
+        return result
+    raise TypeError(
+        f"{op.title}: a fused op returns its output and a pullback, and this one returned a {type(result).__name__}; "
+        "end it with `return y, pullback`."
+    )
+
+
 def record(op, arguments, options):
     """Run `op` on the arrays inside `arguments` and, where a gradient is wanted, remember the call."""
     values = list(arguments)
@@ -139,7 +149,7 @@ def record(op, arguments, options):
     try:
         output = op.kernel(*values, **options)
         if op.fused:
-            output, pullback = output
+            output, pullback = _with_pullback(op, output)
     except (ValueError, IndexError, TypeError) as error:
         raise explained(error, op, values) from error
     if type(output) is not np.ndarray:

@@ -202,3 +202,13 @@ def test_a_pullback_that_gives_none_for_what_is_not_differentiable():
 def test_errors_name_the_op_the_shapes_and_what_to_do(call, message):
     with pytest.raises((ValueError, TypeError), match=message):
         call()
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, Tensor])
+def test_a_fused_op_without_pullback_is_told_so(wrap):
+    @fused
+    def double(x):
+        return 2 * x  # of two rows, which must not be taken for output and pullback
+
+    with pytest.raises(TypeError, match=r"double: .*this one returned a ndarray; end it with `return y, pullback`"):
+        double(wrap(np.ones((2, 3))))
