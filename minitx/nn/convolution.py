@@ -51,6 +51,8 @@ def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
     Raises
     ------
+    TypeError
+        If `input` holds integers and `weight` does not.
     ValueError
         If shapes or arguments do not fit.
 
@@ -97,6 +99,8 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
     Raises
     ------
+    TypeError
+        If `input` holds integers and `weight` does not.
     ValueError
         If shapes or arguments do not fit.
 
@@ -179,8 +183,13 @@ _LAYOUTS = {
 
 
 def _checked_windows(op, input, weight, bias, stride, padding, dilation, groups):
-    """Check all shapes; return where the windows lie."""
+    """Check dtypes and shapes; return where the windows lie."""
     axes, input_layout, weight_layout = _LAYOUTS[op]
+    if input.dtype.kind in "iub" and weight.dtype.kind == "f":
+        raise TypeError(
+            f"{op}: input holds {input.dtype} and weight {weight.dtype}; "
+            f"convert input: input.astype(np.{weight.dtype})."
+        )
     if len(weight.shape) != axes + 2:
         raise ValueError(f"{op}: weight has shape {weight.shape}; it must be {weight_layout}.")
     if len(input.shape) not in (axes + 1, axes + 2):

@@ -214,3 +214,5 @@ class TestModules:
             Conv2d(3, 4, 3)(np.zeros((1, 4, 5, 5), np.float32))
         with pytest.raises(TypeError, match="float64"):
             Conv2d(3, 4, 3)(np.zeros((1, 3, 5, 5)))
+        with pytest.raises(TypeError, match=r"conv2d: input holds uint8.*input\.astype\(np\.float32\)"):
+            Conv2d(3, 4, 3)(np.zeros((1, 3, 5, 5), np.uint8))
