@@ -101,6 +101,17 @@ def load_checkpoint(path, model, optimizer=None, **expected):
         found. Model, optimizer and generator are then as they were.
     FileNotFoundError
         If there is no such file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from minitx.nn.linear import Linear
+    >>> model, other = Linear(3, 2), Linear(3, 2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_checkpoint(folder + "/run.npz", model)
+    ...     progress = load_checkpoint(folder + "/run.npz", other)
+    >>> np.array_equal(model.weight.numpy(), other.weight.numpy())
+    True
     """
     header, arrays = _read_checkpoint(path)
     parameters = _arrays_below("model/", arrays)
@@ -154,6 +165,9 @@ def _read_checkpoint(path):
     wanted = {"format": CHECKPOINT_FORMAT, "version": CHECKPOINT_VERSION}
     if found != wanted:
         raise ValueError(f"{path}: header: expected {wanted}, found {found}.\n{advice}")
+    missing = [name for name in ("optimizer", "generator", "progress") if name not in header]
+    if missing:
+        raise ValueError(f"{path}: header: expected {', '.join(missing)}, found only {', '.join(header)}.\n{advice}")
     return header, arrays
 
 

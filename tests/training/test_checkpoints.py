@@ -270,6 +270,10 @@ def packed(**arrays):
         (packed(header=np.array("[1, 2]")), r"header: expected .*, found \[1, 2\]"),
         (packed(header=np.array('{"format": "other", "version": 3}')), "found {'format': 'other', 'version': 3}"),
         (packed(header=np.array("{} and more")), "header: expected .*, found {} and more"),
+        (
+            packed(header=np.array('{"format": "minitx checkpoint", "version": 1, "progress": {}}')),
+            "header: expected optimizer, generator, found only format, version, progress",
+        ),
         (packed(header=np.array({"a": 1}, dtype=object)), "allow_pickle=False"),
     ],
 )
