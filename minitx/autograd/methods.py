@@ -219,11 +219,18 @@ def _refuse_assignment(self, index, value):
 
 
 def _reshape(self, *shape):
+    """Read the same elements under another shape, given as one tuple or as several ints; one of them may be -1."""
     return reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
 
 
 def _transpose(self, *axes):
+    """Reorder the axes as named, in one tuple or as several ints; without names, reverse them."""
     return transpose(self, (axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes) or None)
+
+
+def _flatten(self):
+    """Read all elements, row by row, along a single axis."""
+    return reshape(self, -1)
 
 
 def _on_values(name):
@@ -264,7 +271,7 @@ _METHODS = {
     "__array_function__": _array_function,
     "reshape": _reshape,
     "transpose": _transpose,
-    "flatten": lambda self: reshape(self, -1),
+    "flatten": _flatten,
     "T": property(lambda self: transpose(self), doc="The axes in reverse order."),
     "backward": backward,
     **{

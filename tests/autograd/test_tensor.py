@@ -267,3 +267,9 @@ def test_arrays_come_out_where_nothing_is_recorded():
 def test_habits_from_pytorch_are_answered(habit, advice):
     with pytest.raises(AttributeError, match=f"no attribute '{habit}'; .*{advice}"):
         getattr(Tensor([1.0]), habit)
+
+
+def test_every_public_method_says_what_it_does():
+    methods = [name for name in dir(Tensor) if not name.startswith("_") and callable(getattr(Tensor, name))]
+    assert {"reshape", "transpose", "flatten", "sum", "argmax", "backward"} <= set(methods)
+    assert [name for name in methods if not getattr(Tensor, name).__doc__] == []
