@@ -52,8 +52,7 @@ def check_gradients(function, *inputs, order=1, seed=0):
         parameters are checked too, on a copy in float64; the module itself stays as it is. Random numbers drawn from
         `minitx.autograd.generator()` (dropout) are the same in every evaluation.
     *inputs : Tensor, ndarray or anything else
-        Arguments of the function. Floating-point arrays and Tensors are copied to float64; all else (integer and
-        boolean arrays, Python numbers, None) is passed on as a constant.
+        Its arguments. Floating-point arrays and Tensors are copied to float64; all else is passed on as a constant.
     order : {1, 2}
         With 2, check the gradients of the gradients instead: those of what `grad(..., create_graph=True)` returns, with
         respect to the inputs and to the incoming gradient.
@@ -100,13 +99,7 @@ def check_gradients(function, *inputs, order=1, seed=0):
     try:
         trial = _prepared(function, inputs, order, seed)
         _refuse_unusable(trial)
-        left_out = []
-        for (name, leaf), gradient in zip(trial.leaves.items(), trial.gradients()):
-            fault, skipped = _examined(trial, name, leaf, gradient)
-            if fault is not None:
-                cause, guilty = _likely_cause(trial, leaf, fault), _guilty_op(trial, order, seed)
-                raise GradientError(_report(trial, fault, cause, guilty, _reproduction(function, inputs, order, seed)))
-            left_out += [f"{skipped} of {name}"] if skipped else []
+        left_out = _refuse_faults(trial, function, inputs, order, seed)
     finally:
         generator().bit_generator.state = state
     if left_out:
@@ -204,6 +197,18 @@ def _refuse_unusable(trial):
             f"{trial.name}: two calls with the same inputs gave different outputs; draw random numbers from "
             "minitx.autograd.generator(), and let no call change what the next one uses."
         )
+
+
+def _refuse_faults(trial, function, inputs, order, seed):
+    """Raise at the first wrong gradient; otherwise list how many entries of which argument were left out."""
+    left_out = []
+    for (name, leaf), gradient in zip(trial.leaves.items(), trial.gradients()):
+        fault, skipped = _examined(trial, name, leaf, gradient)
+        if fault is not None:
+            cause, guilty = _likely_cause(trial, leaf, fault), _guilty_op(trial, order, seed)
+            raise GradientError(_report(trial, fault, cause, guilty, _reproduction(function, inputs, order, seed)))
+        left_out += [f"{skipped} of {name}"] if skipped else []
+    return left_out
 
 
 def _examined(trial, name, leaf, gradient):
