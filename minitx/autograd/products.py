@@ -43,6 +43,11 @@ def matmul(a, b):
     batch on the left of a single matrix is multiplied as one tall matrix, which is several times faster than one by
     one.
 
+    Raises
+    ------
+    ValueError
+        If the lengths do not fit.
+
     Examples
     --------
     >>> matmul(np.array([[1, 2], [3, 4]]), np.array([1, 1]))
@@ -106,6 +111,11 @@ def einsum(subscripts, *operands):
         is every letter that occurs once, in alphabetical order. NumPy's form with lists of integers after each operand
         works too.
     *operands : arrays or Tensors
+
+    Returns
+    -------
+    Tensor or ndarray
+        One axis for each letter of the output.
 
     Raises
     ------

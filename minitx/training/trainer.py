@@ -364,6 +364,16 @@ def evaluate(model, loader, loss_function):
     -------
     dict of str to float
         "loss" and the names that the loss function gives.
+
+    Examples
+    --------
+    >>> from minitx.data.loader import DataLoader
+    >>> from minitx.nn.linear import Linear
+    >>> x = np.zeros((4, 3), np.float32)
+    >>> loader = DataLoader(x, np.array([0, 0, 0, 1]), batch_size=3)
+    >>> scores = evaluate(Linear(3, 2, bias=False), loader, classification_loss)
+    >>> round(scores["loss"], 4), scores["accuracy"]
+    (0.6931, 0.75)
     """
     training = model.training
     sums, examples = {}, 0
