@@ -37,6 +37,12 @@ def test_validation_alone_can_give_the_accuracy():
     (line,) = figure.axes[1].lines
     np.testing.assert_allclose(line.get_ydata(), [50, 75])
     assert line.get_label() == "validation"
+    assert figure.axes[1].get_title() == "Validation accuracy"
+
+
+def test_a_single_curve_is_named_in_the_title():
+    figure = draw_learning_curves([2.0, 1.0], training_accuracy=[0.5, 0.75])
+    assert [ax.get_title() for ax in figure.axes] == ["Training loss", "Training accuracy"]
 
 
 def test_a_loss_that_is_not_finite_leaves_the_rest_readable():
