@@ -36,7 +36,7 @@ def _draw_pair(ax, training, validation):
         ax.legend()
 
 
-def _title(what, training, validation):
+def _panel_title(what, training, validation):
     """Name a panel, so that a single curve without a legend tells which one it is."""
     if validation is None:
         return f"Training {what}"
@@ -47,7 +47,7 @@ def _draw_losses(ax, training, validation):
     from matplotlib.ticker import LogLocator
 
     _draw_pair(ax, training, validation)
-    ax.set_title(_title("loss", training, validation))
+    ax.set_title(_panel_title("loss", training, validation))
     ax.set_ylabel("loss")
     losses = np.concatenate([line.get_ydata() for line in ax.lines])
     if losses.size and losses.min() > 0 and losses.max() > 10 * losses.min():
@@ -59,7 +59,7 @@ def _draw_losses(ax, training, validation):
 
 def _draw_accuracies(ax, training, validation):
     _draw_pair(ax, *(None if values is None else 100 * values for values in (training, validation)))
-    ax.set_title(_title("accuracy", training, validation))
+    ax.set_title(_panel_title("accuracy", training, validation))
     ax.set_ylabel("accuracy (%)")
 
 
