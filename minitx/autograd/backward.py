@@ -213,6 +213,9 @@ def _propagate(output, seed, retain, leaves=None, wanted=None, create_graph=Fals
             raise GraphError(_stale(node))
         if g is None or not pairs:
             continue
+        if not create_graph:
+            g = g.view()
+            g.setflags(write=False)  # a rule that wrote to it would falsify what other rules get
         for parent, gradient in _contributions(node, g, pairs, create_graph):
             gradient = _fitted(gradient, parent, node, create_graph)
             target = _key(parent)

@@ -121,6 +121,21 @@ def test_a_rule_that_returns_the_wrong_shape():
         widened(Tensor(np.ones((2, 3)), requires_grad=True)).sum().backward()
 
 
+def test_a_pullback_that_writes_to_the_incoming_gradient_is_stopped():
+    @fused
+    def double(x):
+        def pullback(g):
+            g *= 2  # in place: whatever else the same gradient goes to would be doubled too
+            return g
+
+        return x * 2, pullback
+
+    x = leaf(1.0, 2.0)
+    with pytest.raises(ValueError, match="read-only"):
+        (double(x) + x).backward(np.ones(2))
+    assert x.grad is None
+
+
 def test_a_rule_that_returns_the_wrong_kind_of_number():
     @elementary(lambda g, y, x: g * 1j)
     def rotated(x):
