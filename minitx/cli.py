@@ -150,7 +150,7 @@ def lab(arguments):
 
     folder = notebook_folder(Path.cwd())
     print(f"opening the notebooks in {folder}; stop with ctrl-C")
-    LabApp.launch_instance([str(folder)])
+    LabApp.launch_instance([str(folder), *arguments.passed_on])
 
 
 def build_parser():
@@ -197,7 +197,8 @@ def build_parser():
         "lab",
         help="open the lecture notebooks in JupyterLab",
         description="Open the lecture notebooks in JupyterLab. An installation outside the checkout copies them to "
-        "minitx-notebooks/ in the working folder first and never overwrites a file there.",
+        "minitx-notebooks/ in the working folder first and never overwrites a file there. Further options, such as "
+        "--no-browser or --port=9999, are JupyterLab's.",
         allow_abbrev=False,
     )
     lab_parser.set_defaults(command=lab)
@@ -217,7 +218,11 @@ def main(arguments=None):
     int
         The exit code: 0 done, 1 a file could not be read or written, 2 wrong use, 130 interrupted.
     """
-    parsed = build_parser().parse_args(arguments)
+    parser = build_parser()
+    parsed, unknown = parser.parse_known_args(arguments)
+    parsed.passed_on = [word for word in unknown if parsed.command is lab and word.startswith("--")]
+    if unknown != parsed.passed_on:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         parsed.command(parsed)
     except CommandError as error:

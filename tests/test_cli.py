@@ -132,9 +132,9 @@ def fake_jupyterlab(tmp_path):
 
 
 def test_lab_opens_the_notebooks_of_the_checkout(minitx_command, fake_jupyterlab, tmp_path):
-    done = minitx_command("lab", path=[fake_jupyterlab])
+    done = minitx_command("lab", "--no-browser", "--port=9999", path=[fake_jupyterlab])
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith(f"opened {CHECKOUT / 'notebooks'}\n")
+    assert done.stdout.endswith(f"opened {CHECKOUT / 'notebooks'} --no-browser --port=9999\n")
     assert not (tmp_path / "minitx-notebooks").exists()
 
 

@@ -171,6 +171,13 @@ class Tensor:
         """The values as a read-only array; `writable` gives the array behind a leaf for changing it in place."""
         return self._array
 
+    @data.setter
+    def data(self, values):
+        raise AttributeError(
+            "Tensor: its data cannot be replaced; change a leaf in place, by x.writable()[...] = values or, under "
+            "no_grad(), by x -= step."
+        )
+
     @property
     def shape(self):
         """Lengths of the axes, as a tuple."""

@@ -273,3 +273,9 @@ def test_every_public_method_says_what_it_does():
     methods = [name for name in dir(Tensor) if not name.startswith("_") and callable(getattr(Tensor, name))]
     assert {"reshape", "transpose", "flatten", "sum", "argmax", "backward"} <= set(methods)
     assert [name for name in methods if not getattr(Tensor, name).__doc__] == []
+
+
+def test_replacing_the_data_of_a_leaf_says_how_to_change_it():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(AttributeError, match=r"writable\(\).* x -= step"):
+        x.data = np.zeros(2)
