@@ -210,19 +210,16 @@ class Module:
         raise TypeError(f"{kind}: it cannot be called, for it has no forward; define {kind}.forward(self, ...).")
 
     def check_inputs(self, inputs, options):
-        """Refuse floating-point inputs whose dtype is not that of the module's own parameters, or else its buffers."""
-        own = [value for value in vars(self).values() if isinstance(value, Parameter)]
-        own = own or [buffer for name in self._buffer_names if (buffer := vars(self)[name]).dtype.kind == "f"]
-        if not own:
+        """Refuse floating-point inputs whose dtype is not that of the module's own parameters."""
+        dtype = next((value.dtype for value in vars(self).values() if isinstance(value, Parameter)), None)
+        if dtype is None:
             return
-        dtype = own[0].dtype
         for value in (*inputs, *options.values()):
             if isinstance(value, (np.ndarray, Tensor)) and value.dtype.kind == "f" and value.dtype != dtype:
                 arguments = inspect.signature(self.forward).bind(*inputs, **options).arguments
                 name = next((name for name, given in arguments.items() if given is value), "an input")
-                own_kind = "parameters" if isinstance(own[0], Parameter) else "buffers"
                 raise TypeError(
-                    f"{type(self).__name__}: {name} is {value.dtype}, but the {own_kind} are {dtype}; "
+                    f"{type(self).__name__}: {name} is {value.dtype}, but the parameters are {dtype}; "
                     f"convert it with .astype(np.{dtype}), or the whole model with model.astype(np.{value.dtype})."
                 )
 

@@ -10,7 +10,6 @@ from minitx.autograd.backward import GraphError
 from minitx.autograd.checking import check_gradients
 from minitx.autograd.randomness import generator
 from minitx.autograd.tensor import Tensor
-from minitx.nn.batch_norm import BatchNorm2d, FrozenBatchNorm2d
 from minitx.nn.containers import ModuleList, Sequential
 from minitx.nn.initialization import normal, ones, zeros
 from minitx.nn.linear import Linear
@@ -450,10 +449,3 @@ class TestRepr:
     def test_shared_parameters_count_where_they_first_appear(self):
         counts = [line.split()[-1] for line in repr(Tied()).splitlines()]
         assert counts == ["15", "10", "5"]
-
-
-@pytest.mark.parametrize("module", [FrozenBatchNorm2d(2), BatchNorm2d(2, affine=False).eval()])
-def test_a_module_without_parameters_compares_inputs_with_its_buffers(module):
-    with pytest.raises(TypeError, match=r"x is float64, but the buffers are float32; .*astype\(np.float32\)"):
-        module(np.ones((1, 2, 3, 3)))
-    assert module(np.ones((1, 2, 3, 3), np.float32)).dtype == np.float32
