@@ -232,6 +232,10 @@ class BatchNorm2d(Module):
             self.register_buffer("running_var", ones(num_features))
             self.register_buffer("num_batches_tracked", np.zeros((), np.int64))
 
+    def own_dtype(self):
+        """Return the dtype of the running averages, where there are no parameters."""
+        return self.running_mean.dtype if self.weight is None and self.running_mean is not None else super().own_dtype()
+
     def forward(self, x):
         """Normalise (B, C, H, W)."""
         _check_images("BatchNorm2d", x, self.num_features)
@@ -295,6 +299,10 @@ class FrozenBatchNorm2d(Module):
         self.register_buffer("bias", zeros(num_features))
         self.register_buffer("running_mean", zeros(num_features))
         self.register_buffer("running_var", ones(num_features))
+
+    def own_dtype(self):
+        """Return the dtype of the constants."""
+        return self.weight.dtype
 
     def forward(self, x):
         """Normalise (B, C, H, W)."""

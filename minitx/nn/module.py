@@ -210,8 +210,8 @@ class Module:
         raise TypeError(f"{kind}: it cannot be called, for it has no forward; define {kind}.forward(self, ...).")
 
     def check_inputs(self, inputs, options):
-        """Refuse floating-point inputs whose dtype is not that of the module's own parameters."""
-        dtype = next((value.dtype for value in vars(self).values() if isinstance(value, Parameter)), None)
+        """Refuse floating-point inputs whose dtype is not the module's own."""
+        dtype = self.own_dtype()
         if dtype is None:
             return
         for value in (*inputs, *options.values()):
@@ -219,9 +219,16 @@ class Module:
                 arguments = inspect.signature(self.forward).bind(*inputs, **options).arguments
                 name = next((name for name, given in arguments.items() if given is value), "an input")
                 raise TypeError(
-                    f"{type(self).__name__}: {name} is {value.dtype}, but the parameters are {dtype}; "
+                    f"{type(self).__name__}: {name} is {value.dtype}, but the module is {dtype}; "
                     f"convert it with .astype(np.{dtype}), or the whole model with model.astype(np.{value.dtype})."
                 )
+
+    def own_dtype(self):
+        """Return the dtype that inputs must have: that of the module's own parameters, None where it has none.
+
+        A module whose buffers meet its inputs, instead of parameters, overrides this.
+        """
+        return next((value.dtype for value in vars(self).values() if isinstance(value, Parameter)), None)
 
     def register_buffer(self, name, array):
         """Keep `array` as the attribute `name` and in `state_dict`, without learning it: running statistics, say."""

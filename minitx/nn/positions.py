@@ -153,6 +153,10 @@ class SinusoidalPositionalEncoding(Module):
         self.register_buffer("encoding", sinusoidal_encoding(max_len, d_model))
         self.dropout = Dropout(dropout)
 
+    def own_dtype(self):
+        """Return the dtype of the table."""
+        return self.encoding.dtype
+
     def forward(self, x):
         """Map tokens of shape (..., N, D) to tokens that know their position.
 

@@ -228,7 +228,7 @@ class TestDtypes:
 
     @pytest.mark.parametrize("wrap", [np.asarray, Tensor], ids=["array", "Tensor"])
     def test_float64_input_to_float32_parameters_names_argument_and_cure(self, wrap):
-        with pytest.raises(TypeError, match=r"Linear: x is float64, but the parameters are float32; .*\.astype\(np\."):
+        with pytest.raises(TypeError, match=r"Linear: x is float64, but the module is float32; .*\.astype\(np\."):
             Model()(wrap(np.ones((2, 4))))
 
     def test_keyword_arguments_are_looked_at_too(self):

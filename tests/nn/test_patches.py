@@ -86,7 +86,7 @@ def test_images_of_another_size():
 
 def test_images_of_another_dtype():
     embedding = PatchEmbedding(image_size=8, patch_size=2, in_channels=1, embed_dim=5)
-    with pytest.raises(TypeError, match=r"is float64, but the parameters are float32; convert it with .astype"):
+    with pytest.raises(TypeError, match=r"is float64, but the module is float32; convert it with .astype"):
         embedding(normal(2, 1, 8, 8))
 
 
