@@ -19,20 +19,18 @@ Source: Vaswani et al. 2017, sections 3.2.1 and 3.2.2, equation 1; the form of r
 Lecture concept: scaled dot product, multi-head, masked and cross attention (D1 D2 D3 D4). Notebook: 05.
 """
 
-import functools
-import math
-
 import numpy as np
 
-from minitx.autograd.arithmetic import add, where
+from minitx.autograd.arithmetic import where
 from minitx.autograd.ops import fused
 from minitx.autograd.products import matmul
 from minitx.autograd.reductions import mean
 from minitx.autograd.shaping import reshape, split, swapaxes
-from minitx.autograd.tensor import Tensor
+from minitx.autograd.tensor import no_grad
 from minitx.nn.dropout import dropout
 from minitx.nn.initialization import xavier_uniform, zeros
 from minitx.nn.linear import Linear, linear
+from minitx.nn.masks import merged_mask
 from minitx.nn.module import Module, Parameter
 from minitx.nn.softmax import composed_softmax
 
@@ -56,8 +54,11 @@ def composed_attention(query, key, value, attn_mask=None, is_causal=False, scale
 def _weigh(query, key, attn_mask, is_causal, scale):
     """Return the weights P, and the way back from dS to dQ and dK: what the two ops below have in common."""
     scale = query.shape[-1] ** -0.5 if scale is None else float(scale)
-    key_t = np.multiply(key.swapaxes(-1, -2), scale, order="C")  # (..., d, S), contiguous: BLAS likes it best
-    weights = query @ key_t  # (..., L, S); everything below is done in place
+    if query.shape[-2] == 1:  # as in decoding: a copy of the keys would cost more than the product itself
+        weights = (query * scale) @ key.swapaxes(-1, -2)
+    else:
+        weights = query @ np.multiply(key.swapaxes(-1, -2), scale, order="C")  # contiguous (..., d, S) suits BLAS best
+    # The scores, (..., L, S), become the weights in place.
     if is_causal:
         np.copyto(weights, -np.inf, where=~np.tri(*weights.shape[-2:], dtype=bool))
     if attn_mask is not None:
@@ -330,7 +331,7 @@ class MultiheadAttention(Module):
         """
         self._check_shapes(query, key, value)
         queries, keys, values = self._project(query, key, value)  # (B, H, L, D/H), (B, H, S, D/H) twice
-        mask = _merged_mask(attn_mask, key_padding_mask, (*queries.shape[:-1], keys.shape[-2]))
+        mask = merged_mask(attn_mask, key_padding_mask, (*queries.shape[:-1], keys.shape[-2]))
         dropout_p = self.dropout if self.training else 0.0
         if need_weights:
             weights = attention_weights(queries, keys, mask, is_causal)  # (B, H, L, S)
@@ -339,18 +340,155 @@ class MultiheadAttention(Module):
         else:
             heads = scaled_dot_product_attention(queries, keys, values, mask, dropout_p, is_causal)
             weights = None
-        return self.out_proj(reshape(swapaxes(heads, -2, -3), query.shape)), weights  # heads side by side: (B, L, D)
+        return self._mix(heads), weights
 
-    def _project(self, query, key, value):
-        """Project each input and split it into heads, (B, N, D) to (B, H, N, D/H)."""
+    @no_grad()
+    def extend(self, x, cache=None):
+        """Attend causally from new tokens to themselves and all before them, without computing anything twice.
+
+        A sequence given piece by piece, or token by token, comes out as if it were given at once with
+        `is_causal=True`. For decoding only: nothing is recorded for gradients.
+
+        Parameters
+        ----------
+        x : array_like
+            Shape (B, n, D): the n tokens that come next.
+        cache : tuple of ndarray, optional
+            Keys and values, each (B, H, S, D/H), of the S tokens so far: what the last call returned. None at the
+            start.
+
+        Returns
+        -------
+        output : Tensor
+            Shape (B, n, D).
+        cache : tuple of ndarray
+            Keys and values of all S + n tokens. The cache that was given stays as it was.
+
+        Raises
+        ------
+        ValueError
+            If `x` and `cache` do not belong together.
+        RuntimeError
+            If dropout is active.
+
+        Examples
+        --------
+        >>> attention = MultiheadAttention(embed_dim=8, num_heads=2)
+        >>> x = np.ones((5, 3, 8), np.float32)
+        >>> output, cache = attention.extend(x)
+        >>> output, cache = attention.extend(x[:, :1], cache)
+        >>> output.shape, cache[0].shape
+        ((5, 1, 8), (5, 2, 4, 4))
+        """
+        self._check_shapes(x, x, x)
+        self._check_decoding("extend", x, cache)
+        queries, keys, values = (part.data for part in self._project(x, x, x))  # (B, H, n, D/H)
+        if cache is not None:
+            keys = np.concatenate((cache[0], keys), axis=-2)  # (B, H, S + n, D/H)
+            values = np.concatenate((cache[1], values), axis=-2)
+        new, total = queries.shape[-2], keys.shape[-2]
+        mask = None if new == 1 else np.tri(new, total, total - new, dtype=bool)  # the last query sees every key
+        return self._mix(attention(queries, keys, values, mask)), (keys, values)
+
+    @no_grad()
+    def remember(self, memory):
+        """Compute the keys and values of a memory once, for any number of calls of `look_up`.
+
+        Parameters
+        ----------
+        memory : array_like
+            Shape (B, S, D): what an encoder has read.
+
+        Returns
+        -------
+        tuple of ndarray
+            Keys and values, each (B, H, S, D/H).
+        """
+        self.check_inputs((memory, memory, memory), {})
+        keys, values = self._project(key=memory, value=memory)
+        return np.ascontiguousarray(keys.data), np.ascontiguousarray(values.data)
+
+    @no_grad()
+    def look_up(self, query, cache, key_padding_mask=None, need_weights=False):
+        """Let `query` attend to a memory whose keys and values were computed by `remember`.
+
+        Parameters
+        ----------
+        query : array_like
+            Shape (B, L, D).
+        cache : tuple of ndarray
+            What `remember` returned.
+        key_padding_mask : array_like, optional
+            Shape (B, S), as in `forward`: True means *blocked*.
+        need_weights : bool
+            Whether to return the attention weights too.
+
+        Returns
+        -------
+        Tensor, or tuple of Tensor and ndarray
+            Shape (B, L, D); with `need_weights` also the weights of each head, (B, H, L, S).
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit.
+        RuntimeError
+            If dropout is active.
+
+        Examples
+        --------
+        >>> attention = MultiheadAttention(embed_dim=8, num_heads=2)
+        >>> cache = attention.remember(np.ones((5, 7, 8), np.float32))
+        >>> attention.look_up(np.ones((5, 1, 8), np.float32), cache).shape
+        (5, 1, 8)
+        """
+        self._check_decoding("look_up", query, cache)
+        keys, values = cache
+        (queries,) = self._project(query=query)
+        mask = merged_mask(None, key_padding_mask, (*queries.shape[:-1], keys.shape[-2]))
+        if not need_weights:
+            return self._mix(attention(queries.data, keys, values, mask))
+        weights = attention_weights(queries.data, keys, mask)
+        return self._mix(weights @ values), weights
+
+    def _mix(self, heads):
+        """Lay the heads side by side, (B, H, L, D/H) to (B, L, D), and mix them by the last projection."""
+        *batch, _, tokens, _ = heads.shape
+        return self.out_proj(reshape(swapaxes(heads, -2, -3), (*batch, tokens, self.embed_dim)))
+
+    def _project(self, query=None, key=None, value=None):
+        """Project each input that is given and split it into heads, (B, N, D) to (B, H, N, D/H)."""
         projections = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
         if self.in_proj_weight is not None:
             projections = split(self.in_proj_weight, 3)
         biases = (None, None, None) if self.in_proj_bias is None else split(self.in_proj_bias, 3)
         for x, weight, bias in zip((query, key, value), projections, biases):
-            projected = linear(x, weight, bias)
-            heads = reshape(projected, (*x.shape[:-1], self.num_heads, self.embed_dim // self.num_heads))
-            yield swapaxes(heads, -2, -3)
+            if x is not None:
+                projected = linear(x, weight, bias)
+                heads = reshape(projected, (*x.shape[:-1], self.num_heads, self.embed_dim // self.num_heads))
+                yield swapaxes(heads, -2, -3)
+
+    def _check_decoding(self, name, x, cache):
+        """Refuse active dropout, another dtype, and a cache of other sequences or of another module."""
+        if self.training and self.dropout > 0:
+            raise RuntimeError(
+                f"MultiheadAttention: {name} is for decoding, but the module is in training and would drop "
+                f"{self.dropout:.0%} of the weights; call model.eval() first."
+            )
+        self.check_inputs((x, x, x), {})
+        if cache is None:
+            return
+        *batch, _, _ = x.shape
+        expected = (*batch, self.num_heads, self.embed_dim // self.num_heads)
+        shapes = [array.shape for array in cache]
+        fit = len(cache) == 2 and shapes[0] == shapes[1] and (*shapes[0][:-2], *shapes[0][-1:]) == expected
+        if not fit or any(array.dtype != self.own_dtype() for array in cache):
+            found = " and ".join(f"{array.dtype} {array.shape}" for array in cache)
+            raise ValueError(
+                f"MultiheadAttention: {name} got x of shape {x.shape} and a cache of {found}, expected keys and values "
+                f"of {self.own_dtype()} ({', '.join(map(str, expected[:-1]))}, S, {expected[-1]}); go on with the same "
+                "sequences that the cache was made from, in the same module (rows may be picked: all arrays alike)."
+            )
 
     def _check_shapes(self, query, key, value):
         widths = (self.embed_dim, self.kdim, self.vdim)
@@ -369,40 +507,6 @@ class MultiheadAttention(Module):
     def extra_repr(self):
         """Return the sizes."""
         return f"embed_dim={self.embed_dim}, num_heads={self.num_heads}"
-
-
-def _merged_mask(attn_mask, key_padding_mask, scores_shape):
-    """Merge the two masks of `MultiheadAttention` (True = blocked) into one for the scores (True = may attend)."""
-    *batch, heads, queries, keys = scores_shape
-    masks = []
-    if key_padding_mask is not None:
-        mask = _blocking_mask("key_padding_mask", key_padding_mask, [(*batch, keys)], "(B, S), one entry per key")
-        masks.append(reshape(mask, (*batch, 1, 1, keys)))
-    if attn_mask is not None:
-        shapes = [(queries, keys), (math.prod(batch) * heads, queries, keys)]
-        mask = _blocking_mask("attn_mask", attn_mask, shapes, "(L, S), or (B·H, L, S)")
-        masks.append(mask if len(mask.shape) == 2 else reshape(mask, scores_shape))
-    if not masks:
-        return None
-    if all(mask.dtype == bool for mask in masks):
-        return ~functools.reduce(np.logical_or, masks)
-    return functools.reduce(add, [where(mask, -np.inf, 0.0) if mask.dtype == bool else mask for mask in masks])
-
-
-def _blocking_mask(name, mask, shapes, meaning):
-    """Return `mask` as an array (a Tensor of floats stays one), or say why it cannot be a mask of one of the shapes."""
-    if not isinstance(mask, Tensor) or mask.dtype == bool:
-        mask = np.asarray(mask)
-    if mask.dtype.kind not in "bf":
-        raise ValueError(
-            f"MultiheadAttention: {name} has dtype {mask.dtype}; "
-            "give booleans (True = blocked; mask.astype(bool)), or floats to add to the scores."
-        )
-    if mask.shape not in shapes:
-        raise ValueError(
-            f"MultiheadAttention: {name} has shape {mask.shape}, expected {' or '.join(map(str, shapes))}: {meaning}."
-        )
-    return mask
 
 
 def _check_fit(query, key, value):

@@ -12,6 +12,7 @@ Lecture concept: feed-forward, residual, LayerNorm (D1 D2 D3). Notebooks: 05, 07
 
 import copy
 
+from minitx.autograd.tensor import no_grad
 from minitx.nn.activations import gelu, relu
 from minitx.nn.attention import MultiheadAttention
 from minitx.nn.containers import ModuleList
@@ -120,6 +121,46 @@ class TransformerEncoderLayer(Module):
             x = self.norm2(x + self._feed_forward(x))
         return (x, weights) if need_weights else x
 
+    @no_grad()
+    def extend(self, x, cache=None):
+        """Map the tokens that come next, each seeing only what came before: `forward` with `is_causal`, in pieces.
+
+        For decoding, where each token is known only after the one before it has been mapped; records no gradients.
+
+        Parameters
+        ----------
+        x : array_like
+            Shape (B, n, D): the n tokens that come next.
+        cache : tuple of ndarray, optional
+            What the last call returned; None at the start.
+
+        Returns
+        -------
+        x : Tensor
+            Shape (B, n, D).
+        cache : tuple of ndarray
+            Keys and values of all tokens so far, as in `MultiheadAttention.extend`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> layer = TransformerEncoderLayer(d_model=8, nhead=2, dim_feedforward=16).eval()
+        >>> cache = None
+        >>> for token in range(3):
+        ...     x, cache = layer.extend(np.ones((5, 1, 8), np.float32), cache)
+        >>> x.shape
+        (5, 1, 8)
+        """
+        if self.norm_first:
+            attended, cache = self.self_attn.extend(self.norm1(x), cache)
+            x = x + attended
+            x = x + self._feed_forward(self.norm2(x))
+        else:
+            attended, cache = self.self_attn.extend(x, cache)
+            x = self.norm1(x + attended)
+            x = self.norm2(x + self._feed_forward(x))
+        return x, cache
+
     def _attend(self, x, need_weights, masks):
         attended, weights = self.self_attn(x, x, x, need_weights=need_weights, average_attn_weights=False, **masks)
         return self.dropout(attended), weights
@@ -193,3 +234,25 @@ class TransformerEncoder(Module):
         if self.norm is not None:
             x = self.norm(x)
         return (x, weights) if need_weights else x
+
+    @no_grad()
+    def extend(self, x, caches=None):
+        """Map the tokens that come next, each seeing only what came before; see `TransformerEncoderLayer.extend`.
+
+        Parameters
+        ----------
+        x : array_like
+            Shape (B, n, D): the n tokens that come next.
+        caches : list of tuple, optional
+            One cache per layer: what the last call returned; None at the start.
+
+        Returns
+        -------
+        x : Tensor
+            Shape (B, n, D).
+        caches : list of tuple
+        """
+        caches = [None] * len(self.layers) if caches is None else list(caches)
+        for number, layer in enumerate(self.layers):
+            x, caches[number] = layer.extend(x, caches[number])
+        return (x if self.norm is None else self.norm(x)), caches

@@ -433,3 +433,96 @@ class TestMultiheadAttention:
         weight = module.in_proj_weight.numpy()
         assert np.abs(weight).max() <= bound and weight.std() == pytest.approx(bound / np.sqrt(3), rel=0.05)
         assert not module.in_proj_bias.numpy().any() and not module.out_proj.bias.numpy().any()
+
+
+class TestDecoding:
+    @pytest.fixture
+    def module(self):
+        module = MultiheadAttention(8, 2, dropout=0.3).astype(np.float64).eval()
+        module.in_proj_bias.writable()[...] = normal(24)
+        module.out_proj.bias.writable()[...] = normal(8)
+        return module
+
+    @pytest.mark.parametrize("pieces", [[1] * 6, [6], [3, 1, 2]], ids=str)
+    def test_pieces_equal_the_whole(self, module, pieces):
+        x = normal(3, 6, 8)
+        expected, _ = module(x, x, x, is_causal=True)
+        cache, outputs, start = None, [], 0
+        for length in pieces:
+            output, cache = module.extend(x[:, start : start + length], cache)
+            outputs.append(output.numpy())
+            start += length
+        np.testing.assert_allclose(np.concatenate(outputs, axis=1), expected.numpy(), rtol=1e-12, atol=1e-12)
+        assert [array.shape for array in cache] == [(3, 2, 6, 4)] * 2
+
+    def test_one_cache_can_be_continued_twice(self, module):
+        x = normal(3, 4, 8)
+        _, cache = module.extend(x[:, :3])
+        before = [array.copy() for array in cache]
+        first, _ = module.extend(x[:, 3:], cache)
+        second, _ = module.extend(x[:, 3:], cache)
+        np.testing.assert_array_equal(first.numpy(), second.numpy())
+        for array, old in zip(cache, before):
+            np.testing.assert_array_equal(array, old)
+
+    def test_rows_of_a_cache_can_be_picked(self, module):
+        x, rows = normal(3, 4, 8), np.array([2, 0, 0])
+        _, cache = module.extend(x[:, :3])
+        picked, _ = module.extend(x[rows, 3:], tuple(array[rows] for array in cache))
+        np.testing.assert_allclose(picked.numpy(), module.extend(x[:, 3:], cache)[0].numpy()[rows], rtol=1e-12)
+
+    @pytest.mark.parametrize("masked", [False, True])
+    def test_remembered_memory_equals_cross_attention(self, module, masked):
+        query, memory = normal(3, 2, 8), normal(3, 5, 8)
+        mask = np.arange(15).reshape(3, 5) % 5 > 2 if masked else None
+        expected, expected_weights = module(query, memory, memory, mask, average_attn_weights=False)
+        cache = module.remember(memory)
+        output, weights = module.look_up(query, cache, mask, need_weights=True)
+        for found in (output, module.look_up(query, cache, mask)):
+            np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(weights, expected_weights.numpy(), rtol=1e-12)
+
+    def test_memory_of_another_width(self):
+        module = MultiheadAttention(8, 2, kdim=6, vdim=6).astype(np.float64).eval()
+        query, memory = normal(3, 2, 8), normal(3, 5, 6)
+        output = module.look_up(query, module.remember(memory))
+        np.testing.assert_allclose(output.numpy(), module(query, memory, memory)[0].numpy(), rtol=1e-12)
+
+    def test_nothing_is_recorded(self, module):
+        x = leaf(1, 2, 8)
+        assert not module.extend(x)[0].requires_grad
+        assert not module.look_up(x, module.remember(x)).requires_grad
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda keys, values: (keys[:2], values[:2]),
+            lambda keys, values: (keys[:, :1], values[:, :1]),
+            lambda keys, values: (keys[..., :3], values[..., :3]),
+            lambda keys, values: (keys, values[:, :, :2]),
+            lambda keys, values: (keys,),
+            lambda keys, values: (keys.astype(np.float32), values.astype(np.float32)),
+        ],
+        ids=["batch", "heads", "width", "lengths", "one array", "dtype"],
+    )
+    def test_cache_that_does_not_fit(self, module, spoil):
+        x = normal(3, 4, 8)
+        _, cache = module.extend(x)
+        for name, call in (("extend", module.extend), ("look_up", module.look_up)):
+            with pytest.raises(
+                ValueError, match=rf"{name} got x of shape \(3, 1, 8\) .*expected keys .*\(3, 2, S, 4\)"
+            ):
+                call(x[:, :1], spoil(*cache))
+
+    def test_active_dropout_is_refused(self, module):
+        module.train()
+        x = normal(3, 1, 8)
+        for call in (module.extend, lambda x: module.look_up(x, module.remember(x))):
+            with pytest.raises(RuntimeError, match=r"in training and would drop 30% of the weights; call model.eval"):
+                call(x)
+
+    def test_other_dtype_and_width_are_refused(self, module):
+        with pytest.raises(TypeError, match="query is float32, but the module is float64"):
+            module.extend(normal(3, 1, 8).astype(np.float32))
+        with pytest.raises(ValueError, match=r"query has shape \(3, 1, 6\)"):
+            module.extend(normal(3, 1, 6))

@@ -99,6 +99,20 @@ class TestEncoder:
             assert (x.grad[:, 3:] == 0).all()
             assert (x.grad[:, :3] != 0).all()
 
+    @pytest.mark.parametrize("pieces", [[1] * 5, [2, 3]], ids=str)
+    def test_pieces_with_a_cache_equal_the_whole(self, encoder, pieces):
+        x = normal(2, 5, 8)
+        whole, one_layer = encoder(x, is_causal=True).numpy(), encoder.layers[0](x, is_causal=True).numpy()
+        caches, cache, start = None, None, 0
+        for length in pieces:
+            here = slice(start, start + length)
+            output, caches = encoder.extend(x[:, here], caches)
+            np.testing.assert_allclose(output.numpy(), whole[:, here], rtol=1e-12, atol=1e-12)
+            output, cache = encoder.layers[0].extend(x[:, here], cache)
+            np.testing.assert_allclose(output.numpy(), one_layer[:, here], rtol=1e-12, atol=1e-12)
+            start += length
+        assert [keys.shape for keys, _ in caches] == [(2, 2, 5, 4)] * 3
+
 
 def test_dropout_acts_in_training_only():
     encoder = TransformerEncoder(TransformerEncoderLayer(8, 2, 12, dropout=0.5), 2)

@@ -31,6 +31,7 @@ def calls(*widths):
         sample(*grouped, note="heads share keys"),
         sample(*heads, note="non-contiguous heads"),
         sample(*inputs((1,), 1, 1), note="one token"),
+        sample(*inputs((2,), 1, 4), np.array([True, False, True, True]), note="one query"),
         sample(*inputs((0,), 2, 3), note="empty batch"),
         sample(*inputs((), 0, 3), note="no queries"),
         sample(*inputs((), 2, 0), note="no keys"),
