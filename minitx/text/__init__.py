@@ -1,0 +1,18 @@
+"""Text: vocabularies, decoding (greedy, sampling, beam search) and BLEU."""
+
+from minitx.text.decoding import Hypothesis, beam_search, greedy_search, sample_sequences
+from minitx.text.vocabulary import END, PAD, START, UNKNOWN, CharacterVocabulary, WordVocabulary, pad_sequences
+
+__all__ = [
+    "CharacterVocabulary",
+    "END",
+    "Hypothesis",
+    "PAD",
+    "START",
+    "UNKNOWN",
+    "WordVocabulary",
+    "beam_search",
+    "greedy_search",
+    "pad_sequences",
+    "sample_sequences",
+]
