@@ -1,5 +1,6 @@
 """Text: vocabularies, decoding (greedy, sampling, beam search) and BLEU."""
 
+from minitx.text.bleu import corpus_bleu, sentence_bleu
 from minitx.text.decoding import Hypothesis, beam_search, greedy_search, sample_sequences
 from minitx.text.vocabulary import END, PAD, START, UNKNOWN, CharacterVocabulary, WordVocabulary, pad_sequences
 
@@ -12,7 +13,9 @@ __all__ = [
     "UNKNOWN",
     "WordVocabulary",
     "beam_search",
+    "corpus_bleu",
     "greedy_search",
     "pad_sequences",
     "sample_sequences",
+    "sentence_bleu",
 ]
