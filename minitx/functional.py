@@ -58,6 +58,7 @@ from minitx.nn.convolution import conv1d, conv2d
 from minitx.nn.dropout import dropout
 from minitx.nn.embedding import embedding
 from minitx.nn.linear import linear
+from minitx.nn.local_attention import local_attention
 from minitx.nn.losses import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss, nll_loss
 from minitx.nn.normalization import layer_norm
 from minitx.nn.pooling import avg_pool2d, max_pool2d
@@ -99,6 +100,7 @@ __all__ = [
     "l1_loss",
     "layer_norm",
     "linear",
+    "local_attention",
     "log",
     "log_softmax",
     "logsumexp",
