@@ -1,5 +1,6 @@
 """Models: one architecture, one file."""
 
+from minitx.models.seq2seq import Seq2SeqTransformer
 from minitx.models.vit import (
     VisionTransformer,
     vit_base_patch16_224,
@@ -17,6 +18,7 @@ from minitx.models.vit_analysis import (
 )
 
 __all__ = [
+    "Seq2SeqTransformer",
     "VisionTransformer",
     "attention_distance",
     "attention_rollout",

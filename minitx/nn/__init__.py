@@ -18,6 +18,7 @@ from minitx.nn.patches import PatchEmbedding
 from minitx.nn.pooling import AvgPool2d, MaxPool2d
 from minitx.nn.positions import SinusoidalPositionalEncoding
 from minitx.nn.transformer import TransformerEncoder, TransformerEncoderLayer
+from minitx.nn.transformer_decoder import Transformer, TransformerDecoder, TransformerDecoderLayer
 
 __all__ = [
     "AvgPool2d",
@@ -41,6 +42,9 @@ __all__ = [
     "Sigmoid",
     "SinusoidalPositionalEncoding",
     "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "shapes_only",

@@ -22,6 +22,34 @@ from minitx.nn.module import Module
 from minitx.nn.normalization import LayerNorm
 
 
+def activation_named(activation, owner):
+    """Return the function that a layer calls between its two linear layers.
+
+    Parameters
+    ----------
+    activation : {"relu", "gelu"} or callable
+        Its name, or the function itself.
+    owner : str
+        The name of the layer, for the message.
+
+    Raises
+    ------
+    ValueError
+        If there is no such activation.
+
+    Examples
+    --------
+    >>> activation_named("relu", "MyLayer").__name__
+    'relu'
+    """
+    activations = {"relu": relu, "gelu": gelu}
+    if callable(activation):
+        return activation
+    if activation not in activations:
+        raise ValueError(f"{owner}: unknown activation {activation!r}; choose 'relu', 'gelu' or a function.")
+    return activations[activation]
+
+
 class TransformerEncoderLayer(Module):
     """Self-attention and a feed-forward network, each with residual and norm; in boolean masks, True means *blocked*.
 
@@ -77,18 +105,13 @@ class TransformerEncoderLayer(Module):
         norm_first=False,
     ):
         super().__init__()
-        activations = {"relu": relu, "gelu": gelu}
-        if not callable(activation) and activation not in activations:
-            raise ValueError(
-                f"TransformerEncoderLayer: unknown activation {activation!r}; choose 'relu', 'gelu' or a function."
-            )
         self.self_attn = MultiheadAttention(d_model, nhead, dropout)
         self.linear1 = Linear(d_model, dim_feedforward)
         self.linear2 = Linear(dim_feedforward, d_model)
         self.norm1 = LayerNorm(d_model, layer_norm_eps)
         self.norm2 = LayerNorm(d_model, layer_norm_eps)
         self.dropout = Dropout(dropout)
-        self.activation = activations.get(activation, activation)
+        self.activation = activation_named(activation, "TransformerEncoderLayer")
         self.norm_first = norm_first
 
     def forward(self, src, src_mask=None, src_key_padding_mask=None, is_causal=False, need_weights=False):
