@@ -4,8 +4,8 @@
 
 The result is that of full attention with a mask that leaves a band along the diagonal. But a mask saves nothing: all
 n² scores are computed, and most are thrown away. To save them, the sequence is cut into blocks of `radius` tokens. All
-that a token of a block may see then lies in that block and its two neighbours, so each block of queries is compared with
-three blocks of keys, in one matrix product: 3·radius scores per token for the 2·radius + 1 that count.
+that a token may see then lies in its own block and the two beside it, so each block of queries is compared with three
+blocks of keys, in one matrix product: 3·radius scores per token for the 2·radius + 1 that count.
 
 Source: Vaswani et al. 2017, section 4 (restricted self-attention); Parmar et al. 2018, section 3.3 (blocks of queries
 and blocks of memory). Lecture concepts: complexity table (D1 D3), local attention (D1). Notebook: 08.
