@@ -1,13 +1,15 @@
-"""The command line: `minitx demo` runs the first whole experiment, `minitx lab` opens the lecture notebooks.
+"""The command line: `minitx demo` and `minitx train` run experiments, `minitx lab` opens the lecture notebooks.
 
 Wrong use ends with one line on standard error and exit code 2, an interruption with exit code 130.
 """
 
 import argparse
+import difflib
 import importlib.metadata
 import importlib.util
 import inspect
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -15,6 +17,9 @@ from pathlib import Path
 
 from minitx import __version__
 from minitx.recipes import vit_digits
+from minitx.recipes.running import CHECKPOINT_NAME, RecipeError
+
+RECIPES = {}  # name for `minitx train` -> module whose `run` it calls, and whose docstring's first line describes it
 
 DESCRIPTION = "Transformers from scratch in pure NumPy: hand-derived, tested, and fast enough for a laptop."
 
@@ -22,6 +27,7 @@ EXAMPLES = """\
 examples:
   minitx demo                   train a Vision Transformer on real digits, in about a minute
   minitx demo --epochs 5        only a taste of it
+  minitx train                  list the other experiments
   minitx lab                    step through the lecture notebooks
   minitx demo --help            the options of one command
 """
@@ -142,6 +148,57 @@ def demo(arguments):
     vit_digits.run(seed=arguments.seed, epochs=arguments.epochs, out=out, quiet=arguments.quiet)
 
 
+def recipe_name(text):
+    """Return `text` if it names a recipe; for `argparse`.
+
+    Examples
+    --------
+    >>> recipe_name("no such recipe")
+    Traceback (most recent call last):
+    ...
+    argparse.ArgumentTypeError: there is no experiment 'no such recipe'; `minitx train` lists them
+    """
+    if text not in RECIPES:
+        close = difflib.get_close_matches(text, RECIPES)
+        hint = f"did you mean {' or '.join(close)}?" if close else "`minitx train` lists them"
+        raise argparse.ArgumentTypeError(f"there is no experiment {text!r}; {hint}")
+    return text
+
+
+def train_recipe(arguments):
+    """Run `minitx train NAME`: train one recipe; or `minitx train`: list them all."""
+    given = {name: value for name, value in vars(arguments).items() if name in TRAIN_OPTIONS}
+    if arguments.recipe is None:
+        if given:
+            raise CommandError("which experiment? NAME is missing; `minitx train` lists them")
+        for name, recipe in RECIPES.items():
+            print(f"{name:<14} {recipe.__doc__.partition(chr(10))[0]}")
+        return
+    recipe = RECIPES[arguments.recipe]
+    defaults = {name: parameter.default for name, parameter in inspect.signature(recipe.run).parameters.items()}
+    options = defaults | given
+    options["out"] = writable_folder(Path(options["out"]))
+    os.environ.setdefault("MPLBACKEND", "agg")  # pictures go to files: no window is needed
+    saved = options["out"] / CHECKPOINT_NAME
+    before = _last_change(saved)
+    try:
+        recipe.run(**options)
+    except RecipeError as error:
+        raise CommandError(str(error)) from None
+    except KeyboardInterrupt:
+        if options["resume"] or _last_change(saved) != before:
+            again = ["minitx", "train", arguments.recipe]
+            for name, value in (given | {"resume": True}).items():
+                again += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+            print(f"\nto go on from there: {shlex.join(again)}", file=sys.stderr)
+        raise
+
+
+def _last_change(path):
+    """Return when a file was last written, or None where there is none."""
+    return path.stat().st_mtime_ns if path.exists() else None
+
+
 def lab(arguments):
     """Run `minitx lab`: open the notebooks in JupyterLab."""
     if importlib.util.find_spec("jupyterlab") is None:
@@ -151,6 +208,9 @@ def lab(arguments):
     folder = notebook_folder(Path.cwd())
     print(f"opening the notebooks in {folder}; stop with ctrl-C")
     LabApp.launch_instance([str(folder), *arguments.passed_on])
+
+
+TRAIN_OPTIONS = ("seed", "epochs", "out", "resume", "quiet")
 
 
 def build_parser():
@@ -192,6 +252,29 @@ def build_parser():
     demo_parser.add_argument("--quiet", action="store_true", help="print no progress")
     recipe = inspect.signature(vit_digits.run).parameters
     demo_parser.set_defaults(command=demo, **{name: parameter.default for name, parameter in recipe.items()})
+
+    train_parser = commands.add_parser(
+        "train",
+        help="train one of the other experiments; without a name, list them",
+        description="Train one experiment, tell how well it does on what it has never seen, and write its weights and "
+        "pictures of what it learned. Without NAME, list the experiments. After each epoch all is saved, so that "
+        "training that was stopped can go on with --resume.",
+        argument_default=argparse.SUPPRESS,  # what is not given is the recipe's own default
+        allow_abbrev=False,
+    )
+    train_parser.add_argument(
+        "recipe", type=recipe_name, nargs="?", default=None, metavar="NAME", help="which experiment"
+    )
+    train_parser.add_argument("--seed", type=whole_number(0), metavar="N", help="seed of all random draws (default: 0)")
+    train_parser.add_argument(
+        "--epochs", type=whole_number(1), metavar="N", help="passes over the training data (default: as many as needed)"
+    )
+    train_parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for the weights and pictures (default: minitx-NAME)"
+    )
+    train_parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in that folder")
+    train_parser.add_argument("--quiet", action="store_true", help="print no progress")
+    train_parser.set_defaults(command=train_recipe)
 
     lab_parser = commands.add_parser(
         "lab",

@@ -1,15 +1,18 @@
 """What a user sees on the command line: help that reads well, one line when something is wrong, exit codes."""
 
+import inspect
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import minitx
 from minitx import cli
+from minitx.recipes.running import open_results
 
 CHECKOUT = Path(minitx.__file__).parents[1]
 
@@ -42,6 +45,7 @@ def test_version(minitx_command):
     [
         (["--help"], ["demo", "lab", "in about a minute", "minitx demo --epochs 5"]),
         (["demo", "--help"], ["--seed N", "--epochs N", "--out DIR", "--quiet", "default: 0", "default: minitx-demo"]),
+        (["train", "--help"], ["NAME", "--seed N", "--epochs N", "--out DIR", "--resume", "--quiet", "minitx-NAME"]),
         (["lab", "--help"], ["JupyterLab", "never overwrites"]),
     ],
 )
@@ -65,6 +69,9 @@ def test_help_tells(words, told, minitx_command):
         (["demo", "--epochs"], "--epochs: expected one argument"),
         (["demo", "--out", "taken"], "cannot write to the folder 'taken': File exists"),
         (["demo", "--out", "taken/inside"], "cannot write to the folder"),
+        (["train", "supper"], "NAME: there is no experiment 'supper'; `minitx train` lists them"),
+        (["train", "--seed", "3"], "which experiment? NAME is missing"),
+        (["train", "--seed", "-1"], "--seed: expected 0 or more, got -1"),
         (["lab", "notebook"], "unrecognized arguments: notebook"),
     ],
 )
@@ -111,6 +118,92 @@ def test_demo_that_cannot_go_on_is_one_line(error, code, told, monkeypatch, tmp_
     monkeypatch.chdir(tmp_path)
     assert cli.main(["demo"]) == code
     assert told in capsys.readouterr().err.strip().splitlines()[0]
+
+
+@pytest.fixture
+def recipe(monkeypatch, tmp_path):
+    """A recipe named counting, which remembers how it was called and then does what the test wants."""
+    module = SimpleNamespace(__doc__="Count to ten.\n\nSlowly.", calls=[], action=lambda out: None)
+
+    def run(seed=0, epochs=9, out="minitx-counting", resume=False, quiet=False):
+        module.calls.append({"seed": seed, "epochs": epochs, "out": out, "resume": resume, "quiet": quiet})
+        module.action(out)
+
+    module.run = run
+    monkeypatch.setattr(cli, "RECIPES", {"counting": module})
+    monkeypatch.chdir(tmp_path)
+    return module
+
+
+def test_train_hands_its_options_to_the_recipe(recipe):
+    assert cli.main(["train", "counting"]) == 0
+    assert cli.main(["train", "counting", "--seed", "3", "--epochs", "2", "--out", "a/b", "--resume", "--quiet"]) == 0
+    assert recipe.calls == [
+        {"seed": 0, "epochs": 9, "out": Path("minitx-counting"), "resume": False, "quiet": False},
+        {"seed": 3, "epochs": 2, "out": Path("a/b"), "resume": True, "quiet": True},
+    ]
+
+
+def test_train_without_a_name_lists_the_experiments(recipe, capsys):
+    assert cli.main(["train"]) == 0
+    assert capsys.readouterr().out.split() == ["counting", "Count", "to", "ten."]
+    assert recipe.calls == []
+
+
+@pytest.mark.parametrize("name", cli.RECIPES)
+def test_every_recipe_can_be_trained(name):
+    parameters = inspect.signature(cli.RECIPES[name].run).parameters
+    assert tuple(parameters) == cli.TRAIN_OPTIONS
+    defaults = {option: parameter.default for option, parameter in parameters.items()}
+    assert defaults | {"epochs": 1} == {
+        "seed": 0,
+        "epochs": 1,
+        "out": f"minitx-{name}",
+        "resume": False,
+        "quiet": False,
+    }
+    assert cli.RECIPES[name].__doc__.partition("\n")[0].endswith(".")
+
+
+def test_train_knows_what_was_meant(recipe, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["train", "cuonting"])
+    assert stopped.value.code == 2
+    assert "there is no experiment 'cuonting'; did you mean counting?" in capsys.readouterr().err
+
+
+def interrupted_after(*, saving):
+    """Return what a recipe does that is stopped by ctrl-C, after it saved a checkpoint or before."""
+
+    def action(out):
+        if saving:
+            (out / "checkpoint.npz").write_text("saved")
+        raise KeyboardInterrupt
+
+    return action
+
+
+def test_interrupted_training_says_how_to_go_on(recipe, capsys):
+    recipe.action = interrupted_after(saving=True)
+    assert cli.main(["train", "counting", "--seed", "3", "--out", "my results"]) == 130
+    told = capsys.readouterr().err
+    assert told.startswith("\nto go on from there: minitx train counting --seed 3 --out 'my results' --resume\n")
+    assert told.endswith("minitx: interrupted\n")
+
+
+def test_training_interrupted_before_it_saved_does_not(recipe, capsys):
+    recipe.action = interrupted_after(saving=False)
+    assert cli.main(["train", "counting"]) == 130
+    assert "go on" not in capsys.readouterr().err
+
+
+def test_train_that_cannot_begin_is_one_line(recipe, capsys):
+    def action(out):
+        open_results(out, resume=True)
+
+    recipe.action = action
+    assert cli.main(["train", "counting"]) == 2
+    assert capsys.readouterr().err.startswith("minitx: there is no minitx-counting")
 
 
 FAKE_JUPYTERLAB = """

@@ -25,6 +25,7 @@ from minitx.plot.positions import draw_position_embedding_similarity
 from minitx.plot.readings import draw_readings
 from minitx.plot.training import draw_confusion_matrix, draw_learning_curves
 from minitx.plot.vit import draw_patch_filters
+from minitx.recipes.running import write_figures
 from minitx.training.checkpoints import save_checkpoint
 from minitx.training.optimizers import AdamW
 from minitx.training.schedules import cosine_schedule
@@ -73,9 +74,7 @@ def run(seed=0, epochs=150, out="minitx-demo", quiet=False):
     print("written, the learned weights and pictures of what was learned:")
     save_checkpoint(out / "weights.npz", model)
     print(f"  {out / 'weights.npz'}")
-    for name, figure in draw_figures(model, trainer.history, images, labels, predictions, weights).items():
-        figure.savefig(out / f"{name}.png", dpi=150)
-        print(f"  {out / name}.png")
+    write_figures(out, draw_figures(model, trainer.history, images, labels, predictions, weights))
     return accuracy
 
 

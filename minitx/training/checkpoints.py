@@ -70,7 +70,7 @@ def save_checkpoint(path, model, optimizer=None, **progress):
         arrays.update({f"optimizer/{name}": array for name, array in kept.items()})
         header["optimizer"] = {name: value for name, value in state.items() if name not in kept}
     text = json.dumps(header, default=_refuse_to_write)
-    with _replacing_file(Path(path)) as file:
+    with replacing_file(path) as file:
         np.savez(file, header=np.array(text), **arrays)
 
 
@@ -137,12 +137,34 @@ def load_checkpoint(path, model, optimizer=None, **expected):
     return header["progress"]
 
 
-def _read_checkpoint(path):
-    """Return the header and the other arrays of a checkpoint, after checking that every byte is as it was written."""
-    advice = (
-        "Nothing was loaded. Give a file that save_checkpoint wrote; "
-        "this one is of another kind, or was cut short or damaged."
-    )
+def read_archive(path, advice):
+    """Read all arrays of an `.npz` file, after checking that every byte is as it was written.
+
+    Parameters
+    ----------
+    path : str or Path
+    advice : str
+        The line of the error that says what to do.
+
+    Returns
+    -------
+    dict of str to ndarray
+
+    Raises
+    ------
+    ValueError
+        If the file is no whole archive of plain arrays: names the file and what was found.
+    FileNotFoundError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> read_archive(__file__, "Give a file of arrays.")
+    Traceback (most recent call last):
+    ...
+    ValueError: ...checkpoints.py: archive: expected a whole .npz file of plain arrays, found: File is not a zip file.
+    Give a file of arrays.
+    """
     with open(path, "rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
@@ -151,11 +173,20 @@ def _read_checkpoint(path):
                 raise ValueError(f"{damaged} does not have its checksum")
             file.seek(0)
             with np.load(file, allow_pickle=False) as archive:
-                arrays = dict(archive)
+                return dict(archive)
         except Exception as error:  # damaged archives make the readers fail in a dozen ways; all mean the same here
             raise ValueError(
                 f"{path}: archive: expected a whole .npz file of plain arrays, found: {error}.\n{advice}"
             ) from error
+
+
+def _read_checkpoint(path):
+    """Return the header and the other arrays of a checkpoint."""
+    advice = (
+        "Nothing was loaded. Give a file that save_checkpoint wrote; "
+        "this one is of another kind, or was cut short or damaged."
+    )
+    arrays = read_archive(path, advice)
     text = arrays.pop("header", None)
     try:
         header = json.loads(str(text))
@@ -186,8 +217,28 @@ def _check_generator(state):
 
 
 @contextlib.contextmanager
-def _replacing_file(path):
-    """Open a file to write; it takes the place of `path` at the end, unless something went wrong before."""
+def replacing_file(path):
+    """Open a file to write; it takes the place of `path` at the end, unless something went wrong before.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Yields
+    ------
+    file object
+        Open for writing bytes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing_file(folder + "/new.txt") as file:
+    ...         written = file.write(b"all or nothing")
+    ...     Path(folder, "new.txt").read_text()
+    'all or nothing'
+    """
+    path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with open(partial, "wb") as file:

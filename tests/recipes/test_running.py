@@ -1,0 +1,86 @@
+"""Folders, stops and resumption, which all recipes share."""
+
+import numpy as np
+import pytest
+
+from minitx.autograd.randomness import manual_seed
+from minitx.data.loader import DataLoader
+from minitx.nn.containers import Sequential
+from minitx.nn.dropout import Dropout
+from minitx.nn.linear import Linear
+from minitx.plot.training import draw_learning_curves
+from minitx.recipes.running import RecipeError, fit_and_save, open_results, write_figures
+from minitx.training.optimizers import Adam
+from minitx.training.trainer import Trainer, classification_loss
+
+
+def a_trainer(seed=0, loss_function=classification_loss):
+    manual_seed(seed)
+    x = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    loader = DataLoader(x, (x[:, 0] > 0).astype(np.int64), batch_size=8, shuffle=True, seed=seed)
+    model = Sequential(Linear(3, 8), Dropout(0.5), Linear(8, 2))
+    return Trainer(model, Adam(model.parameters(), lr=0.01), loss_function, loader, quiet=True)
+
+
+def same_model(a, b):
+    return all(np.array_equal(array, b.state_dict()[name]) for name, array in a.state_dict().items())
+
+
+def test_resumed_training_equals_uninterrupted_training_bit_for_bit(tmp_path):
+    whole = a_trainer()
+    history = fit_and_save(whole, 4, open_results(tmp_path / "whole"))
+    fit_and_save(a_trainer(), 2, open_results(tmp_path / "parts"))
+    resumed = a_trainer()
+    assert not same_model(resumed.model, whole.model)
+    assert fit_and_save(resumed, 4, open_results(tmp_path / "parts", resume=True), resume=True) == history
+    assert same_model(resumed.model, whole.model)
+
+
+def test_a_stop_in_the_middle_of_an_epoch_is_an_interruption_that_can_be_resumed(tmp_path, capsys):
+    whole = a_trainer()
+    fit_and_save(whole, 3, open_results(tmp_path / "whole"))
+    calls = []
+
+    def stopping_loss(*arguments):
+        calls.append(arguments)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return classification_loss(*arguments)
+
+    out = open_results(tmp_path / "stopped")
+    with pytest.raises(KeyboardInterrupt):
+        fit_and_save(a_trainer(loss_function=stopping_loss), 3, out)
+    assert "Stopped by ctrl-C" in capsys.readouterr().out
+    resumed = a_trainer()
+    fit_and_save(resumed, 3, open_results(tmp_path / "stopped", resume=True), resume=True)
+    assert same_model(resumed.model, whole.model)
+
+
+def test_an_earlier_training_is_not_overwritten(tmp_path):
+    out = open_results(tmp_path / "made")
+    assert out.is_dir()
+    (out / "checkpoint.npz").touch()
+    with pytest.raises(RecipeError, match="holds an earlier training; go on from it with --resume, start afresh with"):
+        open_results(out)
+
+
+def test_nothing_to_resume(tmp_path):
+    with pytest.raises(RecipeError, match="there is no .*checkpoint.npz to go on from; leave out --resume"):
+        open_results(tmp_path / "new", resume=True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_another_seed_cannot_resume(tmp_path):
+    fit_and_save(a_trainer(), 1, open_results(tmp_path))
+    other = a_trainer(seed=1)
+    before = other.model.state_dict()
+    with pytest.raises(RecipeError, match="cannot resume, was the seed another one.*'seed': 1.*'seed': 0") as caught:
+        fit_and_save(other, 2, open_results(tmp_path, resume=True), resume=True)
+    assert "\n" not in str(caught.value)
+    assert all(np.array_equal(before[name], array) for name, array in other.model.state_dict().items())
+
+
+def test_figures_are_written_and_listed(tmp_path, capsys):
+    write_figures(tmp_path, {"curves": draw_learning_curves([2.0, 1.0])})
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert capsys.readouterr().out == f"  {tmp_path / 'curves.png'}\n"
