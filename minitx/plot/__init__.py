@@ -26,6 +26,7 @@ from minitx.plot.positions import (
 )
 from minitx.plot.readings import draw_readings
 from minitx.plot.retrieval import draw_retrieval, draw_saturation, draw_temperatures
+from minitx.plot.scaling import draw_scaling
 from minitx.plot.training import draw_confusion_matrix, draw_gallery, draw_learning_curves
 from minitx.plot.vit import draw_patch_filters, draw_patches
 
@@ -54,6 +55,7 @@ __all__ = [
     "draw_readings",
     "draw_retrieval",
     "draw_saturation",
+    "draw_scaling",
     "draw_step_errors",
     "draw_temperatures",
 ]

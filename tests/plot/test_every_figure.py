@@ -101,10 +101,19 @@ FIGURES = {
     "readings, one": lambda: plot.draw_readings(digits(1), [3], [5], softmax_rows(1, 3, 4, 4)),
     "retrieval": lambda: plot.draw_retrieval([4.0, 3.5, 1.0, -0.5], [0.6, 0.36, 0.03, 0.01], MOVIES, "action, 2008"),
     "saturation": lambda: plot.draw_saturation(2 ** np.arange(2, 11), np.full((2, 9), 0.4), np.full((2, 9), 0.9)),
+    "scaling": lambda **o: plot.draw_scaling(
+        2 ** np.arange(6, 13),
+        {"self-attention": 4.0 ** np.arange(7), "recurrent": 30 * 2.0 ** np.arange(7)},
+        {"self-attention": 2, "recurrent": 1},
+        "tokens n",
+        "ms",
+        title="Time",
+        **o,
+    ),
     "steps": lambda **o: plot.draw_step_errors(np.logspace(-12, 0, 25), {"central": np.logspace(-8, -1, 25)}, **o),
     "temperatures": lambda: plot.draw_temperatures([0.1, 1, 10], softmax_rows(3, 4), MOVIES),
 }
-ON_GIVEN_AXES = ["attention", "influence", "comparison", "distances", "norms", "graph", "encoding", "steps"]
+ON_GIVEN_AXES = ["attention", "influence", "comparison", "distances", "norms", "graph", "encoding", "scaling", "steps"]
 every_figure = pytest.mark.parametrize("name", FIGURES)
 
 

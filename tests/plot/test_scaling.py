@@ -1,0 +1,47 @@
+"""Costs against sizes: the fit is over the larger half, and the theory passes through the last point."""
+
+import numpy as np
+import pytest
+
+from minitx.plot import draw_scaling
+from minitx.plot.scaling import fitted_power
+
+SIZES = 2 ** np.arange(4, 11)
+
+
+def test_fixed_costs_at_small_sizes_do_not_spoil_the_exponent():
+    costs = 1e-6 * SIZES**1.5
+    costs[:3] = 1.0
+    exponent, factor = fitted_power(SIZES, costs)
+    assert exponent == pytest.approx(1.5) and factor == pytest.approx(1e-6)
+
+
+def test_points_fit_and_theory_stand_where_they_should():
+    costs = 3.0 * SIZES**1.9
+    (ax,) = draw_scaling(SIZES, {"measured": costs}, {"measured": 2}, "n", "ms").axes
+    points, fit, theory, _ = ax.lines
+    np.testing.assert_allclose(points.get_ydata(), costs)
+    assert fit.get_xdata().tolist() == SIZES[3:].tolist()
+    np.testing.assert_allclose(fit.get_ydata(), costs[3:])
+    np.testing.assert_allclose(theory.get_ydata(), costs[-1] * (SIZES / SIZES[-1]) ** 2)
+    assert ax.get_legend().get_texts()[0].get_text() == "measured: 1.90 (theory 2)"
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "costs", "told"),
+    [
+        ([1, 2], [1, 2], "at least three ascending sizes"),
+        ([1, 2, 2], [1, 2, 3], "at least three ascending sizes"),
+        ([1, 2, 4], [0, 2, 3], "smallest cost is 0; expected"),
+        ([1, 2, 4], [1, 2], r"costs has shape \(2,\), expected \(S,\) with S = 3"),
+    ],
+)
+def test_what_has_no_straight_line_is_refused(sizes, costs, told):
+    with pytest.raises(ValueError, match=told):
+        fitted_power(sizes, costs)
+
+
+def test_every_name_needs_its_theory():
+    with pytest.raises(ValueError, match=r"costs are named \['a'\] and theory \['b'\]"):
+        draw_scaling(SIZES, {"a": SIZES}, {"b": 1}, "n", "ms")
