@@ -1,10 +1,12 @@
 """Text: vocabularies, decoding (greedy, sampling, beam search) and BLEU."""
 
 from minitx.text.bleu import corpus_bleu, sentence_bleu
+from minitx.text.byte_pairs import BytePairVocabulary
 from minitx.text.decoding import Hypothesis, beam_search, greedy_search, sample_sequences
 from minitx.text.vocabulary import END, PAD, START, UNKNOWN, CharacterVocabulary, WordVocabulary, pad_sequences
 
 __all__ = [
+    "BytePairVocabulary",
     "CharacterVocabulary",
     "END",
     "Hypothesis",
