@@ -1,5 +1,7 @@
 """Models: one architecture, one file."""
 
+from minitx.models.bert import BERT, MaskedLanguageModel, bert_from_huggingface
+from minitx.models.gpt import GPT, gpt_from_huggingface
 from minitx.models.seq2seq import Seq2SeqTransformer
 from minitx.models.vit import (
     VisionTransformer,
@@ -18,10 +20,15 @@ from minitx.models.vit_analysis import (
 )
 
 __all__ = [
+    "BERT",
+    "GPT",
+    "MaskedLanguageModel",
     "Seq2SeqTransformer",
     "VisionTransformer",
     "attention_distance",
     "attention_rollout",
+    "bert_from_huggingface",
+    "gpt_from_huggingface",
     "patch_filter_components",
     "position_similarity",
     "vit_base_patch16_224",
