@@ -1,5 +1,6 @@
 """Training: optimizers, learning-rate schedules, gradient clipping, checkpoints, and the loop that uses them."""
 
+from minitx.training.averaging import average_checkpoints
 from minitx.training.checkpoints import load_checkpoint, save_checkpoint
 from minitx.training.clipping import clip_grad_norm
 from minitx.training.optimizers import SGD, Adam, AdamW, Optimizer
@@ -12,6 +13,7 @@ __all__ = [
     "AdamW",
     "Optimizer",
     "Trainer",
+    "average_checkpoints",
     "classification_loss",
     "clip_grad_norm",
     "cosine_schedule",
