@@ -77,4 +77,4 @@ def test_same_tensor_in_two_places(op):
 
 
 # Ops whose differentiable arguments can never have one shape.
-NEVER_SHARED = {"batch_norm"}
+NEVER_SHARED = {"batch_norm", "rnn_layer", "lstm_layer", "gru_layer"}

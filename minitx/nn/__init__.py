@@ -11,12 +11,15 @@ from minitx.nn.containers import ModuleList, Sequential
 from minitx.nn.convolution import Conv1d, Conv2d
 from minitx.nn.dropout import Dropout
 from minitx.nn.embedding import Embedding
+from minitx.nn.gru import GRU
 from minitx.nn.linear import Linear
+from minitx.nn.lstm import LSTM
 from minitx.nn.module import Module, Parameter, shapes_only, watch_calls
 from minitx.nn.normalization import LayerNorm
 from minitx.nn.patches import PatchEmbedding
 from minitx.nn.pooling import AvgPool2d, MaxPool2d
 from minitx.nn.positions import SinusoidalPositionalEncoding
+from minitx.nn.recurrent import RNN
 from minitx.nn.transformer import TransformerEncoder, TransformerEncoderLayer
 from minitx.nn.transformer_decoder import Transformer, TransformerDecoder, TransformerDecoderLayer
 
@@ -29,6 +32,8 @@ __all__ = [
     "Embedding",
     "FrozenBatchNorm2d",
     "GELU",
+    "GRU",
+    "LSTM",
     "LayerNorm",
     "Linear",
     "MaxPool2d",
@@ -37,6 +42,7 @@ __all__ = [
     "MultiheadAttention",
     "Parameter",
     "PatchEmbedding",
+    "RNN",
     "ReLU",
     "Sequential",
     "Sigmoid",
