@@ -9,6 +9,7 @@ from minitx.data.digit_scenes import digit_caption, digit_scene_kinds, paint_dig
 from minitx.data.digits import load_digits
 from minitx.data.idx import load_mnist, read_idx
 from minitx.data.loader import DataLoader
+from minitx.data.prose import load_prose
 from minitx.data.masking import mask_tokens
 from minitx.data.scenes import mirrored, paint_scenes, scene_caption, scene_kinds
 
@@ -21,6 +22,7 @@ __all__ = [
     "load_cifar100",
     "load_digits",
     "load_mnist",
+    "load_prose",
     "mask_tokens",
     "mirrored",
     "paint_digit_scenes",
