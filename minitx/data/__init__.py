@@ -9,8 +9,8 @@ from minitx.data.digit_scenes import digit_caption, digit_scene_kinds, paint_dig
 from minitx.data.digits import load_digits
 from minitx.data.idx import load_mnist, read_idx
 from minitx.data.loader import DataLoader
-from minitx.data.prose import load_prose
 from minitx.data.masking import mask_tokens
+from minitx.data.prose import load_prose
 from minitx.data.scenes import mirrored, paint_scenes, scene_caption, scene_kinds
 
 __all__ = [

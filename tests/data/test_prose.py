@@ -65,9 +65,7 @@ def test_topics_are_held_out_for_one_purpose():
 
 def test_a_python_without_help_topics(monkeypatch):
     monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
-    with pytest.raises(
-.*\nUse a Python"
-    ):
+    with pytest.raises(ModuleNotFoundError, match=r"installed without pydoc_data.topics.*\nUse a Python"):
         load_prose("train")
 
 
