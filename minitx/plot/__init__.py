@@ -17,6 +17,7 @@ from minitx.plot.checking import draw_gradient_check, draw_gradient_norms, draw_
 from minitx.plot.comparison import draw_comparison
 from minitx.plot.connectivity import draw_connectivity
 from minitx.plot.graphs import draw_graph
+from minitx.plot.memory_cell import draw_memory_cell
 from minitx.plot.positions import (
     draw_binary_counter,
     draw_position_embedding_similarity,
@@ -29,6 +30,7 @@ from minitx.plot.retrieval import draw_retrieval, draw_saturation, draw_temperat
 from minitx.plot.scaling import draw_scaling
 from minitx.plot.training import draw_confusion_matrix, draw_gallery, draw_learning_curves
 from minitx.plot.vit import draw_patch_filters, draw_patches
+from minitx.plot.writing import draw_next_token, draw_surprise, draw_vocabularies
 
 __all__ = [
     "draw_attention",
@@ -46,6 +48,8 @@ __all__ = [
     "draw_graph",
     "draw_influence",
     "draw_learning_curves",
+    "draw_memory_cell",
+    "draw_next_token",
     "draw_patch_filters",
     "draw_patches",
     "draw_position_embedding_similarity",
@@ -57,5 +61,7 @@ __all__ = [
     "draw_saturation",
     "draw_scaling",
     "draw_step_errors",
+    "draw_surprise",
     "draw_temperatures",
+    "draw_vocabularies",
 ]

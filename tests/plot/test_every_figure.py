@@ -85,6 +85,15 @@ FIGURES = {
         np.linspace(2e-3, 0, 600),
     ),
     "curves, one": lambda: plot.draw_learning_curves([2.3, 1.2, 0.9]),
+    "memory cell": lambda: plot.draw_memory_cell(
+        np.sin(np.arange(24.0)),
+        {"input gate": np.arange(24) / 24, "forget gate": np.ones(24), "output gate": np.zeros(24)},
+        np.linspace(-3, 1, 24),
+        np.zeros(24),
+    ),
+    "next token": lambda: plot.draw_next_token(
+        {f"T = {place}": row for place, row in enumerate(softmax_rows(5, 14))}, [*"etaoinshrdlc", "␣", "↵"]
+    ),
     "filters": lambda: plot.draw_patch_filters(
         np.eye(4).reshape(4, 1, 2, 2), np.eye(4).reshape(4, 1, 2, 2), [0.25] * 4
     ),
@@ -111,9 +120,24 @@ FIGURES = {
         **o,
     ),
     "steps": lambda **o: plot.draw_step_errors(np.logspace(-12, 0, 25), {"central": np.logspace(-8, -1, 25)}, **o),
+    "surprise": lambda: plot.draw_surprise("It costs $5, or $6.\n" * 9, np.arange(180) % 11),
+    "vocabularies": lambda **o: plot.draw_vocabularies(
+        [260, 500, 1000], [1.0, 1.8, 2.4], {"characters": (96, 1.0), "words": (9000, 5.6)}, **o
+    ),
     "temperatures": lambda: plot.draw_temperatures([0.1, 1, 10], softmax_rows(3, 4), MOVIES),
 }
-ON_GIVEN_AXES = ["attention", "influence", "comparison", "distances", "norms", "graph", "encoding", "scaling", "steps"]
+ON_GIVEN_AXES = [
+    "attention",
+    "influence",
+    "comparison",
+    "distances",
+    "norms",
+    "graph",
+    "encoding",
+    "scaling",
+    "steps",
+    "vocabularies",
+]
 every_figure = pytest.mark.parametrize("name", FIGURES)
 
 

@@ -59,6 +59,24 @@ CASES = {
         lambda: plot.draw_comparison(vector, {"a": [1.0]}, "step", "loss"),
         "curves['a'] has shape (1,), expected (S,) with S = 4",
     ),
+    "a shorter gate": (
+        lambda: plot.draw_memory_cell(vector, {"input gate": [1.0]}, vector, vector),
+        "gates['input gate'] has shape (1,), expected (T,) with T = 4",
+    ),
+    "a gate before the sigmoid": (
+        lambda: plot.draw_memory_cell(vector, {"input gate": -vector}, vector, vector),
+        "holds -1 to -1, expected 0 to 1",
+    ),
+    "more tokens": (
+        lambda: plot.draw_next_token({"a": vector}, list("abcde")),
+        "probabilities['a'] has shape (4,), expected (N,) with N = 5",
+    ),
+    "no distribution": (lambda: plot.draw_next_token({}, ["a"]), "probabilities is empty"),
+    "bits of another text": (
+        lambda: plot.draw_surprise("cat", vector),
+        "bits has shape (4,), expected (N,) with N = 3",
+    ),
+    "vocabularies": (lambda: plot.draw_vocabularies(vector, [1.0], {}), "lengths has shape (1,), expected (S,)"),
     "no curves": (lambda: plot.draw_comparison(vector, {}, "step", "loss"), "curves is empty"),
     "epochs": (lambda: plot.draw_learning_curves(vector, np.ones(3)), "validation_loss has shape (3,), expected (E,)"),
     "per cent": (lambda: plot.draw_learning_curves([1.0], None, [98.3]), "training_accuracy holds 98.3, expected frac"),
