@@ -11,6 +11,7 @@ from minitx.data.idx import load_mnist, read_idx
 from minitx.data.loader import DataLoader
 from minitx.data.masking import mask_tokens
 from minitx.data.prose import load_prose
+from minitx.data.published import translation_results
 from minitx.data.scenes import mirrored, paint_scenes, scene_caption, scene_kinds
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "read_idx",
     "scene_caption",
     "scene_kinds",
+    "translation_results",
 ]

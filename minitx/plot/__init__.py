@@ -5,6 +5,7 @@ writes it to a file, and where windows exist ``plt.show()`` opens it. Functions 
 your own. Your ``matplotlib.rcParams`` stay as they are. Matplotlib is loaded by the first figure, not by this import.
 """
 
+from minitx.plot.architecture import draw_encoder_decoder
 from minitx.plot.attention import (
     draw_attention,
     draw_attention_distances,
@@ -17,6 +18,8 @@ from minitx.plot.checking import draw_gradient_check, draw_gradient_norms, draw_
 from minitx.plot.comparison import draw_comparison
 from minitx.plot.connectivity import draw_connectivity
 from minitx.plot.graphs import draw_graph
+from minitx.plot.guesses import draw_guesses
+from minitx.plot.masks import draw_masks
 from minitx.plot.memory_cell import draw_memory_cell
 from minitx.plot.positions import (
     draw_binary_counter,
@@ -26,6 +29,7 @@ from minitx.plot.positions import (
     draw_positional_encoding,
 )
 from minitx.plot.readings import draw_readings
+from minitx.plot.results import draw_quality_against_cost
 from minitx.plot.retrieval import draw_retrieval, draw_saturation, draw_temperatures
 from minitx.plot.scaling import draw_scaling
 from minitx.plot.training import draw_confusion_matrix, draw_gallery, draw_learning_curves
@@ -42,20 +46,24 @@ __all__ = [
     "draw_comparison",
     "draw_confusion_matrix",
     "draw_connectivity",
+    "draw_encoder_decoder",
     "draw_gallery",
     "draw_gradient_check",
     "draw_gradient_norms",
     "draw_graph",
+    "draw_guesses",
     "draw_influence",
     "draw_learning_curves",
     "draw_memory_cell",
     "draw_next_token",
+    "draw_masks",
     "draw_patch_filters",
     "draw_patches",
     "draw_position_embedding_similarity",
     "draw_position_rotation",
     "draw_position_similarity",
     "draw_positional_encoding",
+    "draw_quality_against_cost",
     "draw_readings",
     "draw_retrieval",
     "draw_saturation",

@@ -91,8 +91,20 @@ FIGURES = {
         np.linspace(-3, 1, 24),
         np.zeros(24),
     ),
+    "guesses": lambda: plot.draw_guesses(
+        ["if the ___ is true , the first suite is executed", "the ___ of an object", "raises an ___ $"],
+        [["condition", "expression", "value", "test", "statement"]] * 3,
+        -np.sort(-softmax_rows(3, 5)),
+        ["test", "type", "value"],
+    ),
     "next token": lambda: plot.draw_next_token(
         {f"T = {place}": row for place, row in enumerate(softmax_rows(5, 14))}, [*"etaoinshrdlc", "␣", "↵"]
+    ),
+    "encoder and decoder": lambda **o: plot.draw_encoder_decoder(12, 6, **o),
+    "masks": lambda: plot.draw_masks([np.tri(9, dtype=bool).T, np.eye(9, dtype=bool)], ["causal", "self"], WORDS),
+    "masks, one across": lambda: plot.draw_masks(np.zeros((1, 2, 9), bool), ["padding"], WORDS[:2], WORDS),
+    "quality and cost": lambda **o: plot.draw_quality_against_cost(
+        MOVIES, [3e18, 2e19, 2.3e19, np.nan], [27.3, 26.0, 26.1, 23.0], "FLOPs", "BLEU", MOVIES[:1], **o
     ),
     "filters": lambda: plot.draw_patch_filters(
         np.eye(4).reshape(4, 1, 2, 2), np.eye(4).reshape(4, 1, 2, 2), [0.25] * 4
@@ -137,6 +149,8 @@ ON_GIVEN_AXES = [
     "scaling",
     "steps",
     "vocabularies",
+    "encoder and decoder",
+    "quality and cost",
 ]
 every_figure = pytest.mark.parametrize("name", FIGURES)
 

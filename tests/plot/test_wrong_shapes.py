@@ -31,6 +31,22 @@ CASES = {
         "labels has shape (2,), expected (n,) with n = 3",
     ),
     "captions": (lambda: plot.draw_attention_rollout(matrix, matrix, ["a", "b"]), "captions has 2 entries, expected 1"),
+    "no layers": (lambda: plot.draw_encoder_decoder(0, 6), "0 and 6 layers, expected at least 1"),
+    "numbers for a mask": (lambda: plot.draw_masks(np.ones((1, 2, 2)), ["a"]), "True where looking is blocked"),
+    "one mask alone": (lambda: plot.draw_masks(matrix > 0, ["a"]), "(4, 4), expected (n, T, S)"),
+    "titles of masks": (lambda: plot.draw_masks([matrix > 0], []), "titles has 0 entries, expected 1"),
+    "models": (
+        lambda: plot.draw_quality_against_cost(["a"], [1, 2], [3, 4], "cost", "BLEU"),
+        "names has 1 entry, expected 2",
+    ),
+    "costs": (
+        lambda: plot.draw_quality_against_cost(["a"], [0], [3], "cost", "BLEU"),
+        "The axis is logarithmic; leave out zeros",
+    ),
+    "models in one place": (
+        lambda: plot.draw_quality_against_cost(["a model"] * 9, [1] * 9, [3] * 9, "cost", "BLEU"),
+        "no room for the name 'a model'",
+    ),
     "distances": (lambda: plot.draw_attention_distances(vector), "(4,), expected (L, H)"),
     "scores and weights": (lambda: plot.draw_retrieval(vector, np.ones(3)), "(3,), expected (N,) with N = 4"),
     "temperatures": (lambda: plot.draw_temperatures([1, 2], matrix), "(4, 4), expected (T, N) with T = 2"),
@@ -70,6 +86,10 @@ CASES = {
     "more tokens": (
         lambda: plot.draw_next_token({"a": vector}, list("abcde")),
         "probabilities['a'] has shape (4,), expected (N,) with N = 5",
+    ),
+    "a guess without its word": (
+        lambda: plot.draw_guesses(["a ___"], [["cat"]], [[0.5, 0.2]]),
+        "probabilities of shape (1, 2) for 1 texts, 1 lists of words and 1 answers",
     ),
     "no distribution": (lambda: plot.draw_next_token({}, ["a"]), "probabilities is empty"),
     "bits of another text": (
