@@ -25,8 +25,8 @@ from minitx.autograd.arithmetic import tanh
 from minitx.autograd.ops import fused
 from minitx.nn.activations import sigmoid
 from minitx.nn.linear import composed_linear
-from minitx.nn.recurrent import (
-    Recurrent,
+from minitx.nn.recurrent import Recurrent
+from minitx.nn.unrolling import (
     check_layer_shapes,
     composed_recurrence,
     pack_states,
