@@ -7,6 +7,7 @@ loads by name; but always batch-first, and with NumPy's `axis`.
 from minitx.nn.activations import GELU, ReLU, Sigmoid, Tanh
 from minitx.nn.attention import MultiheadAttention
 from minitx.nn.batch_norm import BatchNorm2d, FrozenBatchNorm2d
+from minitx.nn.causal_convolution import CausalConv1d
 from minitx.nn.containers import ModuleList, Sequential
 from minitx.nn.convolution import Conv1d, Conv2d
 from minitx.nn.dropout import Dropout
@@ -26,6 +27,7 @@ from minitx.nn.transformer_decoder import Transformer, TransformerDecoder, Trans
 __all__ = [
     "AvgPool2d",
     "BatchNorm2d",
+    "CausalConv1d",
     "Conv1d",
     "Conv2d",
     "Dropout",

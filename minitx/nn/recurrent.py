@@ -354,3 +354,8 @@ class RNN(Recurrent):
     def layer(self, input, *states_and_weights, lengths=None, reverse=False):
         """Run `rnn_layer`."""
         return rnn_layer(input, *states_and_weights, lengths=lengths, reverse=reverse, nonlinearity=self.nonlinearity)
+
+    def extra_repr(self):
+        """Return the sizes, and whatever is not as usual."""
+        bend = "" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity!r}"
+        return super().extra_repr() + bend
