@@ -2,6 +2,7 @@
 
 from minitx.models.bert import BERT, MaskedLanguageModel, bert_from_huggingface
 from minitx.models.gpt import GPT, gpt_from_huggingface
+from minitx.models.language_model import LanguageModel
 from minitx.models.seq2seq import Seq2SeqTransformer
 from minitx.models.vit import (
     VisionTransformer,
@@ -20,6 +21,7 @@ from minitx.models.vit_analysis import (
 )
 
 __all__ = [
+    "LanguageModel",
     "BERT",
     "GPT",
     "MaskedLanguageModel",
