@@ -81,6 +81,13 @@ def test_merges_are_those_of_counting_anew(texts, most):
     assert BytePairVocabulary.train(texts, FIRST_MERGE + most).merges == learned_slowly(texts, most)
 
 
+def test_what_was_learned_first_is_merged_first():
+    a, b, c = BytePairVocabulary().encode("abc")
+    assert BytePairVocabulary([(a, b), (b, c)]).encode("abcab") == [260, c, 260]
+    assert BytePairVocabulary([(b, c), (a, b)]).encode("abcab") == [a, 260, 261]
+    assert BytePairVocabulary([(a, b), (b, c), (260, c)]).encode("abcbc") == [262, 261]
+
+
 @given(texts=st.lists(FEW_LETTERS, min_size=1, max_size=4))
 def test_the_order_of_the_texts_does_not_matter(texts):
     assert BytePairVocabulary.train(texts, 280).merges == BytePairVocabulary.train(texts[::-1], 280).merges
