@@ -102,6 +102,8 @@ class BERT(Module):
     num_token_types : int
         Number of segments that can be told apart.
     dropout : float
+    init_std : float
+        Standard deviation of the initial values; a model much narrower than BERT learns faster from larger ones.
 
     Attributes
     ----------
@@ -136,13 +138,15 @@ class BERT(Module):
         mlp_dim=3072,
         num_token_types=2,
         dropout=0.1,
+        init_std=0.02,
     ):
         super().__init__()
         self.embeddings = BERTEmbeddings(vocab_size, max_len, num_token_types, embed_dim, dropout)
         layer = TransformerEncoderLayer(embed_dim, num_heads, mlp_dim, dropout, "gelu", BERT_EPS)
         self.encoder = TransformerEncoder(layer, depth)
         self.pooler = Linear(embed_dim, embed_dim)
-        _draw_bert_values(self)
+        self.init_std = init_std
+        _draw_bert_values(self, init_std)
 
     def forward(self, tokens, token_types=None, key_padding_mask=None, need_weights=False):
         """Read whole sequences; in `key_padding_mask`, True means *blocked*.
@@ -214,7 +218,7 @@ class MaskedLanguageModel(Module):
         self.dense = Linear(embed_dim, embed_dim)
         self.norm = LayerNorm(embed_dim, BERT_EPS)
         self.bias = Parameter(zeros((vocab_size,)))
-        _draw_bert_values(self.dense)
+        _draw_bert_values(self.dense, bert.init_std)
 
     def forward(self, tokens, token_types=None, key_padding_mask=None, chosen=None):
         """Return logits of the word at each place.
@@ -247,15 +251,15 @@ class MaskedLanguageModel(Module):
         return linear(self.norm(gelu(self.dense(hidden))), self.bert.embeddings.word.weight, self.bias)
 
 
-def _draw_bert_values(model):
-    """Draw every matrix and table from the truncated normal of standard deviation 0.02; biases start at 0."""
+def _draw_bert_values(model, std):
+    """Draw every matrix and table anew from a truncated normal distribution; biases start at 0."""
     for module in model.modules():
         if isinstance(module, Linear | Embedding):
-            module.weight = Parameter(truncated_normal(module.weight.shape, std=0.02))
+            module.weight = Parameter(truncated_normal(module.weight.shape, std))
         if isinstance(module, Linear):
             module.bias = Parameter(zeros(module.bias.shape))
         if isinstance(module, MultiheadAttention):
-            module.in_proj_weight = Parameter(truncated_normal(module.in_proj_weight.shape, std=0.02))
+            module.in_proj_weight = Parameter(truncated_normal(module.in_proj_weight.shape, std))
 
 
 _BERT_NAMES = {
