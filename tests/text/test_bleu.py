@@ -60,6 +60,7 @@ class TestWorkedExamples:
         assert corpus_bleu(["a b"], ["a b"]) == 0
         assert corpus_bleu(["a b"], ["a b"], effective_order=True) == sentence_bleu("a b", "a b") == pytest.approx(100)
         assert sentence_bleu("a b", "a b", effective_order=False) == 0
+        assert sentence_bleu("a b", "a c") == pytest.approx(100 * math.sqrt(1 / 2 * 1 / 2))
 
     def test_nothing_said(self):
         assert corpus_bleu([""], [["a b"]]) == corpus_bleu(["a b"], [[""]]) == corpus_bleu([""], [[""]]) == 0

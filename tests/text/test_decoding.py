@@ -147,6 +147,28 @@ class TestBeamSearch:
         # six tokens: -2.3 / (11/6)^2 = -0.68 beats -1.5, which ended with one token and keeps its score
         assert best(6, 2.0) == Hypothesis([1] * 6, pytest.approx(-2.3), pytest.approx(-2.3 / (11 / 6) ** 2), False)
 
+    def test_what_goes_on_may_still_overtake_by_its_length(self):
+        # to end at once costs 0.5; to go on costs 0.6 once and nothing later: -0.6 / (10/6)^2 = -0.22 after five steps
+        table = np.array([[-0.5, -0.6], [-9.0, 0.0]])
+
+        def step(tokens, state):
+            return table[tokens], state
+
+        for length_penalty, expected in ((0.0, []), (2.0, [1] * 5)):
+            ((found,),) = beam_search(step, None, [0], 0, 5, 2, length_penalty)
+            assert found.tokens == expected
+
+    def test_what_ended_keeps_its_place_in_the_beam(self):
+        rows = []
+
+        def step(tokens, state):
+            rows.append(len(tokens))
+            return np.log(np.tile([0.3, 0.4, 0.2, 0.1], (len(tokens), 1))), state
+
+        (found,) = beam_search(step, None, [1], 0, 3, 3, n_best=3)
+        assert rows == [1, 2, 1]
+        assert [h.tokens for h in found] == [[], [1], [1, 1, 1]]
+
     def test_length_penalty_counts_the_end(self):
         table = np.log([[0.1, 0.9], [0.7, 0.3]])
         ((found,),) = beam_search(lambda tokens, state: (table[tokens], state), None, [0], 0, 9, 1, length_penalty=0.9)
@@ -334,6 +356,17 @@ class TestSampling:
         rows = np.array([[-np.inf, 0.0, -np.inf]])
         for options in ({}, {"temperature": 50.0}, {"top_k": 3}, {"top_p": 1.0}):
             assert next_token_probabilities(rows, **options).tolist() == [[0, 1, 0]]
+
+    def test_the_lowest_random_number_draws_no_forbidden_token_either(self):
+        class Lowest:
+            def random(self, shape):
+                return np.zeros(shape)
+
+        def step(tokens, state):
+            return np.array([[-np.inf, np.log(0.5), np.log(0.5)]]), state
+
+        (found,) = sample_sequences(step, None, [0], None, 2, rng=Lowest())
+        assert found.tokens == [1, 1]
 
     def test_frequencies_are_the_probabilities(self):
         p, draws = np.array([0.5, 0.05, 0.3, 0.15]), 20_000

@@ -46,6 +46,8 @@ class TestVocabularies:
         vocabulary = WordVocabulary(["a <pad> word"])
         assert PAD not in vocabulary.encode("<pad>")
         assert vocabulary.decode(vocabulary.encode("a <pad> word")) == "a <pad> word"
+        with pytest.raises(ValueError, match="'<end>' is not among"):
+            vocabulary.encode("<end>")
 
     @pytest.mark.parametrize("make", [CharacterVocabulary, WordVocabulary])
     def test_outside_the_vocabulary(self, make):
