@@ -31,7 +31,7 @@ ALLOWED["__init__"] = set(ALLOWED) - {"recipes"}
 ALLOWED["cli"] = set(ALLOWED)
 ALLOWED["__main__"] = {"cli"}
 
-SHARED_NAMES = {"run"}  # every recipe is started by its `run`
+SHARED_NAMES = {"run", "load_trained"}  # every recipe is started by its `run`, and `load_trained` reads its weights
 PYTORCH_ARGUMENTS = {"input"}
 
 

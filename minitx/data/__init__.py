@@ -5,20 +5,27 @@ Images are float32 ``(n, C, H, W)`` with values 0-1, labels int64 ``(n,)``. Noth
 
 from minitx.data.augmentation import affine, random_affine
 from minitx.data.cifar import load_cifar10, load_cifar100
+from minitx.data.copying import copying_target, random_sequences
 from minitx.data.digit_scenes import digit_caption, digit_scene_kinds, paint_digit_scenes
 from minitx.data.digits import load_digits
 from minitx.data.idx import load_mnist, read_idx
 from minitx.data.loader import DataLoader
 from minitx.data.masking import mask_tokens
+from minitx.data.number_words import english_words, german_words, number_split
 from minitx.data.prose import load_prose
 from minitx.data.published import translation_results
 from minitx.data.scenes import mirrored, paint_scenes, scene_caption, scene_kinds
+from minitx.data.similar_lengths import SimilarLengthLoader
 
 __all__ = [
     "DataLoader",
+    "SimilarLengthLoader",
     "affine",
+    "copying_target",
     "digit_caption",
     "digit_scene_kinds",
+    "english_words",
+    "german_words",
     "load_cifar10",
     "load_cifar100",
     "load_digits",
@@ -26,9 +33,11 @@ __all__ = [
     "load_prose",
     "mask_tokens",
     "mirrored",
+    "number_split",
     "paint_digit_scenes",
     "paint_scenes",
     "random_affine",
+    "random_sequences",
     "read_idx",
     "scene_caption",
     "scene_kinds",

@@ -132,9 +132,27 @@ class DataLoader:
             )
         return self._yield_batches(epoch, start)
 
-    def _yield_batches(self, epoch, start):
+    def epoch_order(self, epoch):
+        """Return the numbers of all examples in the order in which an epoch shows them.
+
+        Parameters
+        ----------
+        epoch : int
+
+        Returns
+        -------
+        ndarray of int, (n,)
+
+        Examples
+        --------
+        >>> DataLoader(np.arange(6), batch_size=2, shuffle=True).epoch_order(0)
+        array([5, 3, 0, 1, 2, 4])
+        """
         count = len(self.arrays[0])
-        order = self._generator(epoch).permutation(count) if self.shuffle else np.arange(count)
+        return self._generator(epoch).permutation(count) if self.shuffle else np.arange(count)
+
+    def _yield_batches(self, epoch, start):
+        order = self.epoch_order(epoch)
         for number in range(start, len(self)):
             chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
             batch = tuple(array[chosen] for array in self.arrays)
