@@ -29,14 +29,17 @@ from minitx.plot.positions import (
     draw_positional_encoding,
 )
 from minitx.plot.readings import draw_readings
+from minitx.plot.recurrence import draw_gradient_flow, draw_recall
 from minitx.plot.results import draw_quality_against_cost
 from minitx.plot.retrieval import draw_retrieval, draw_saturation, draw_temperatures
 from minitx.plot.scaling import draw_scaling
 from minitx.plot.training import draw_confusion_matrix, draw_gallery, draw_learning_curves
+from minitx.plot.translation import draw_alignments
 from minitx.plot.vit import draw_patch_filters, draw_patches
 from minitx.plot.writing import draw_next_token, draw_surprise, draw_vocabularies
 
 __all__ = [
+    "draw_alignments",
     "draw_attention",
     "draw_attention_distances",
     "draw_attention_heads",
@@ -49,6 +52,7 @@ __all__ = [
     "draw_encoder_decoder",
     "draw_gallery",
     "draw_gradient_check",
+    "draw_gradient_flow",
     "draw_gradient_norms",
     "draw_graph",
     "draw_guesses",
@@ -65,6 +69,7 @@ __all__ = [
     "draw_positional_encoding",
     "draw_quality_against_cost",
     "draw_readings",
+    "draw_recall",
     "draw_retrieval",
     "draw_saturation",
     "draw_scaling",

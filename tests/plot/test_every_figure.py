@@ -76,6 +76,16 @@ FIGURES = {
     "norms": lambda **o: plot.draw_gradient_norms(
         {"pre-norm": np.ones(12), "post-norm": np.geomspace(1e-3, 1, 12)}, **o
     ),
+    "gradient flow": lambda **o: plot.draw_gradient_flow(
+        {f"radius {radius}": radius ** np.arange(101.0) for radius in (0.9, 1.0, 1.1)}, **o
+    ),
+    "recall": lambda **o: plot.draw_recall(
+        np.arange(12),
+        {"convolution": np.where(np.arange(12) < 7, 1, 1 / 8), "RNN": np.linspace(1, 0.2, 12), "LSTM": np.ones(12)},
+        chance=1 / 8,
+        reach=6,
+        **o,
+    ),
     "graph": lambda **o: plot.draw_graph(GRAPH_NODES, GRAPH_EDGES, title="A linear classifier", **o),
     "curves": lambda: plot.draw_learning_curves(
         np.geomspace(2.3, 0.02, 60),
@@ -136,9 +146,14 @@ FIGURES = {
     "vocabularies": lambda **o: plot.draw_vocabularies(
         [260, 500, 1000], [1.0, 1.8, 2.4], {"characters": (96, 1.0), "words": (9000, 5.6)}, **o
     ),
+    "alignments": lambda: plot.draw_alignments(
+        [softmax_rows(9, 9), np.eye(4)[::-1]], [WORDS, WORDS[:4]], [WORDS[::-1], MOVIES], ["Nine words", "Four films"]
+    ),
     "temperatures": lambda: plot.draw_temperatures([0.1, 1, 10], softmax_rows(3, 4), MOVIES),
 }
 ON_GIVEN_AXES = [
+    "gradient flow",
+    "recall",
     "attention",
     "influence",
     "comparison",
