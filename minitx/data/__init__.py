@@ -9,12 +9,13 @@ from minitx.data.copying import copying_target, random_sequences
 from minitx.data.digit_scenes import digit_caption, digit_scene_kinds, paint_digit_scenes
 from minitx.data.digits import load_digits
 from minitx.data.idx import load_mnist, read_idx
+from minitx.data.lag_recall import lag_recall
 from minitx.data.loader import DataLoader
 from minitx.data.masking import mask_tokens
 from minitx.data.number_words import english_words, german_words, number_split
 from minitx.data.prose import load_prose
 from minitx.data.published import translation_results
-from minitx.data.scenes import mirrored, paint_scenes, scene_caption, scene_kinds
+from minitx.data.scenes import paint_scenes, scene_caption, scene_kinds
 from minitx.data.similar_lengths import SimilarLengthLoader
 
 __all__ = [
@@ -26,13 +27,13 @@ __all__ = [
     "digit_scene_kinds",
     "english_words",
     "german_words",
+    "lag_recall",
     "load_cifar10",
     "load_cifar100",
     "load_digits",
     "load_mnist",
     "load_prose",
     "mask_tokens",
-    "mirrored",
     "number_split",
     "paint_digit_scenes",
     "paint_scenes",
