@@ -10,19 +10,19 @@ import numpy as np
 from minitx.plot.shapes import as_labels, as_shaped
 from minitx.plot.style import BLUE, INK, VERMILION, clear_ticks, new_figure, styled
 
-FAINTEST_LINE = 0.05  # weights below are not drawn
+FAINTEST_LINE = 0.1  # weights below are not drawn
 
 
 @styled
 def draw_alignments(weights, sources, targets, titles=None):
     """Draw pairs of token rows, source above target, joined by lines as thick as the attention weights.
 
-    The line of a target token to its strongest source token is vermilion where it crosses that of another.
+    A line that holds more than half of a target token's attention is vermilion where it crosses another such line.
 
     Parameters
     ----------
     weights : list of array_like, each (T, S)
-        Row: target token; column: source token. Weights below 0.05 are left out.
+        Row: target token; column: source token. Weights below 0.1 are left out.
     sources, targets : list of lists of str
         S and T tokens of each pair.
     titles : list of str, optional
@@ -73,7 +73,7 @@ def draw_alignments(weights, sources, targets, titles=None):
 
 
 def crossing_links(weights):
-    """Tell of each target token whether its strongest link crosses the strongest link of another target token.
+    """Tell of each target token whether it has a link of more than half its attention that crosses another such link.
 
     Parameters
     ----------
@@ -88,10 +88,11 @@ def crossing_links(weights):
     >>> crossing_links(np.eye(3)[[1, 0, 2]])
     array([ True,  True, False])
     """
-    strongest = np.asarray(weights).argmax(axis=1)
+    weights = np.asarray(weights)
+    strongest, strong = weights.argmax(axis=1), weights.max(axis=1) > 0.5
     places = np.arange(len(strongest))
     ahead = places[:, None] < places
-    crossed = ahead & (strongest[:, None] > strongest)
+    crossed = ahead & (strongest[:, None] > strongest) & strong & strong[:, None]
     return crossed.any(axis=0) | crossed.any(axis=1)
 
 

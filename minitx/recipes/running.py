@@ -9,11 +9,52 @@ Lecture concept: all recipes (D0-D4). Notebooks: 02, 03, 07, 09, 15.
 
 from pathlib import Path
 
+from minitx.training.averaging import average_checkpoints
+from minitx.training.trainer import Trainer
+
 CHECKPOINT_NAME = "checkpoint.npz"
+KEPT_EPOCHS = 5
 
 
 class RecipeError(Exception):
     """What the user can put right before a recipe runs; the command line shows its text alone."""
+
+
+class AveragingTrainer(Trainer):
+    """A `Trainer` that keeps the checkpoints of its last five epochs, beside `checkpoint`, to average the models.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from minitx.data.loader import DataLoader
+    >>> from minitx.nn.linear import Linear
+    >>> from minitx.training.optimizers import SGD
+    >>> from minitx.training.trainer import classification_loss
+    >>> model, loader = Linear(1, 2), DataLoader(np.ones((4, 1), np.float32), np.zeros(4, int), batch_size=2)
+    >>> optimizer = SGD(model.parameters(), lr=1.0)
+    >>> trainer = AveragingTrainer(model, optimizer, classification_loss, loader, quiet=True)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     history = fit_and_save(trainer, 7, Path(folder))
+    ...     print(*sorted(path.name for path in Path(folder).iterdir()))
+    ...     trainer.load_average()
+    checkpoint.npz epoch-3.npz epoch-4.npz epoch-5.npz epoch-6.npz epoch-7.npz
+    """
+
+    def save(self, path):
+        """Save as `Trainer` does; at the end of an epoch under the name of the epoch too, first."""
+        if self.batch == 0 and path == self.checkpoint:
+            super().save(self._epoch_path(self.epoch))
+            self._epoch_path(self.epoch - KEPT_EPOCHS).unlink(missing_ok=True)
+        super().save(path)
+
+    def load_average(self):
+        """Give the model the mean of its parameters over the last five epochs, or over all if there were fewer."""
+        epochs = range(max(1, self.epoch - KEPT_EPOCHS + 1), self.epoch + 1)
+        self.model.load_state_dict(average_checkpoints([self._epoch_path(epoch) for epoch in epochs]))
+
+    def _epoch_path(self, epoch):
+        return self.checkpoint.with_name(f"epoch-{epoch}.npz")
 
 
 def open_results(out, resume=False):
@@ -78,7 +119,7 @@ def fit_and_save(trainer, epochs, out, resume=False):
     Raises
     ------
     RecipeError
-        If the checkpoint is damaged, or was made with other settings.
+        If the checkpoint is damaged, was made with other settings, or is further than `epochs`.
     KeyboardInterrupt
         If ctrl-C stopped the training; the checkpoint then holds the last whole step.
     """
@@ -91,6 +132,10 @@ def fit_and_save(trainer, epochs, out, resume=False):
         except ValueError as error:
             reason = str(error).partition("\n")[0]
             raise RecipeError(f"cannot resume, was the seed another one? {reason}") from error
+        if trainer.epoch > epochs:
+            raise RecipeError(
+                f"{trainer.checkpoint} is {trainer.epoch} epochs old already; give --epochs as many or more"
+            )
     with threadpool_limits(limits=1):
         history = trainer.fit(epochs)
     if trainer.stopped:

@@ -29,7 +29,7 @@ def test_parallel_lines_are_blue_and_crossing_ones_vermilion():
 
 
 def test_lines_are_thicker_for_larger_weights_and_missing_for_tiny_ones():
-    lines = lines_of(np.array([[0.7, 0.26, 0.04], [0, 1, 0], [0, 0, 1]]))
+    lines = lines_of(np.array([[0.7, 0.21, 0.09], [0, 1, 0], [0, 0, 1]]))
     assert set(lines) == {("a", "x"), ("b", "x"), ("b", "y"), ("c", "z")}
     assert lines["b", "x"][0] < lines["a", "x"][0] < lines["b", "y"][0]
 
@@ -38,6 +38,10 @@ def test_crossings_are_counted_by_order_not_by_neighbourhood():
     assert crossing_links(np.eye(4)[[3, 0, 1, 2]]).tolist() == [True] * 4
     assert crossing_links(np.eye(4)[[0, 0, 2, 2]]).tolist() == [False] * 4
     assert crossing_links(np.eye(5)[[0, 3, 2, 1, 4]]).tolist() == [False, True, True, True, False]
+
+
+def test_weak_links_cross_nothing():
+    assert crossing_links([[0.1, 0.9, 0.0], [0.4, 0.3, 0.3], [0.0, 0.0, 1.0]]).tolist() == [False] * 3
 
 
 def test_rows_are_spread_over_the_same_width():

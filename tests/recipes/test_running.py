@@ -9,17 +9,17 @@ from minitx.nn.containers import Sequential
 from minitx.nn.dropout import Dropout
 from minitx.nn.linear import Linear
 from minitx.plot.training import draw_learning_curves
-from minitx.recipes.running import RecipeError, fit_and_save, open_results, write_figures
+from minitx.recipes.running import AveragingTrainer, RecipeError, fit_and_save, open_results, write_figures
 from minitx.training.optimizers import Adam
 from minitx.training.trainer import Trainer, classification_loss
 
 
-def a_trainer(seed=0, loss_function=classification_loss):
+def a_trainer(seed=0, loss_function=classification_loss, kind=Trainer):
     manual_seed(seed)
     x = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
     loader = DataLoader(x, (x[:, 0] > 0).astype(np.int64), batch_size=8, shuffle=True, seed=seed)
     model = Sequential(Linear(3, 8), Dropout(0.5), Linear(8, 2))
-    return Trainer(model, Adam(model.parameters(), lr=0.01), loss_function, loader, quiet=True)
+    return kind(model, Adam(model.parameters(), lr=0.01), loss_function, loader, quiet=True)
 
 
 def same_model(a, b):
@@ -84,3 +84,37 @@ def test_figures_are_written_and_listed(tmp_path, capsys):
     write_figures(tmp_path, {"curves": draw_learning_curves([2.0, 1.0])})
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert capsys.readouterr().out == f"  {tmp_path / 'curves.png'}\n"
+
+
+def test_the_mean_of_the_last_five_epochs_however_often_it_was_stopped(tmp_path):
+    trainer, models = a_trainer(kind=AveragingTrainer), []
+    out = open_results(tmp_path / "whole")
+    trainer.checkpoint = out / "checkpoint.npz"
+    for epoch in range(1, 8):
+        trainer.fit(epoch)
+        models.append(trainer.model.state_dict())
+    trainer.load_average()
+    for name, array in trainer.model.state_dict().items():
+        mean = np.mean([model[name] for model in models[2:]], axis=0, dtype=np.float64)
+        np.testing.assert_array_equal(array, mean.astype(np.float32))
+
+    fit_and_save(a_trainer(kind=AveragingTrainer), 4, open_results(tmp_path / "parts"))
+    resumed = a_trainer(kind=AveragingTrainer)
+    fit_and_save(resumed, 7, open_results(tmp_path / "parts", resume=True), resume=True)
+    resumed.load_average()
+    assert same_model(resumed.model, trainer.model)
+    assert len(list((tmp_path / "parts").iterdir())) == 6
+
+
+def test_the_mean_of_fewer_epochs_than_five(tmp_path):
+    trainer = a_trainer(kind=AveragingTrainer)
+    fit_and_save(trainer, 1, open_results(tmp_path))
+    last = trainer.model.state_dict()
+    trainer.load_average()
+    assert all(np.array_equal(last[name], array) for name, array in trainer.model.state_dict().items())
+
+
+def test_a_training_that_is_further_already(tmp_path):
+    fit_and_save(a_trainer(), 3, open_results(tmp_path))
+    with pytest.raises(RecipeError, match="is 3 epochs old already; give --epochs as many or more"):
+        fit_and_save(a_trainer(), 2, open_results(tmp_path, resume=True), resume=True)

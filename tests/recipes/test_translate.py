@@ -1,0 +1,107 @@
+"""The translator of numbers, on few of them: what it prints and writes, that it resumes, and the shipped one."""
+
+import numpy as np
+import pytest
+
+from minitx.data.number_words import english_words, german_words, number_split
+from minitx.recipes import translate as recipe
+from minitx.recipes.running import RecipeError, open_results
+from minitx.recipes.weights import load_weights
+
+
+@pytest.fixture(autouse=True)
+def few_numbers(monkeypatch):
+    recipe.number_vocabulary()  # learned from the real numbers
+    monkeypatch.setattr(recipe, "number_split", lambda: (np.arange(20, 320), np.arange(12)))
+
+
+@pytest.fixture
+def finished(tmp_path, capsys):
+    share = recipe.run(seed=1, epochs=2, out=tmp_path / "made", quiet=True)
+    return tmp_path / "made", share, capsys.readouterr()
+
+
+def test_it_prints_its_results_and_lists_what_it_wrote(finished):
+    out, share, printed = finished
+    assert f"greedy: {100 * share:.2f} % of 12 unseen numbers translated exactly, BLEU " in printed.out
+    assert "beam of 4: " in printed.out and "285 numbers learned from" in printed.out and printed.err == ""
+    for name in ["weights.npz", "learning-curves.png", "alignments.png"]:
+        assert (out / name).is_file() and str(out / name) in printed.out
+    assert (out / "checkpoint.npz").is_file()
+
+
+def test_resumed_training_ends_in_the_same_weights(finished, tmp_path):
+    out, share, _ = finished
+    recipe.run(seed=1, epochs=1, out=tmp_path / "parts", quiet=True)
+    assert recipe.run(seed=1, epochs=2, out=tmp_path / "parts", resume=True, quiet=True) == share
+    assert (out / "weights.npz").read_bytes() == (tmp_path / "parts" / "weights.npz").read_bytes()
+
+
+def test_another_seed_gives_other_weights(finished, tmp_path):
+    out, _, _ = finished
+    recipe.run(seed=2, epochs=2, out=tmp_path / "other", quiet=True)
+    assert (out / "weights.npz").read_bytes() != (tmp_path / "other" / "weights.npz").read_bytes()
+
+
+def test_validation_numbers_are_never_learned_from():
+    vocabulary = recipe.number_vocabulary()
+    trainer = recipe.translation_trainer(vocabulary, np.arange(100))
+    told = [
+        {vocabulary.decode(source) for batch, _ in loader.batches(0) for source in batch}
+        for loader in (trainer.loader, trainer.validation)
+    ]
+    assert told[0] == {english_words(n) for n in range(95)}
+    assert told[1] == {english_words(n) for n in range(95, 100)}
+
+
+def test_accuracy_under_teacher_forcing_is_exact_match_of_greedy_decoding():
+    model, vocabulary = recipe.load_trained()
+    numbers = [6, 40_017, 100_000, 999_999, 123_456]
+    sources = [english_words(n) for n in numbers]
+    references = [german_words(n) for n in numbers]
+    references[1] = references[0]  # a wrong answer
+    pairs = recipe.pad_pairs(*([vocabulary.encode(text) for text in texts] for texts in (sources, references)))
+    _, scores = recipe.teacher_forcing_loss(model, *pairs)
+    translations = recipe.translate(model, vocabulary, sources)
+    assert scores["accuracy"] == np.mean([a == b for a, b in zip(translations, references)]) == 0.8
+
+
+def test_mistakes_are_told(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(recipe, "translate", lambda model, vocabulary, texts, width=1: ["null"] * len(texts))
+    assert recipe.run(epochs=1, out=tmp_path, quiet=True) == 1 / 12
+    printed = capsys.readouterr().out
+    assert "greedy: 8.33 % of 12" in printed and "one: null instead of eins" in printed
+    assert printed.count("instead of") == 5
+
+
+def test_the_shipped_translator_translates_numbers_it_has_never_seen():
+    model, vocabulary = recipe.load_trained()
+    _, unseen = number_split()
+    unseen = unseen[:200]
+    references = [german_words(n) for n in unseen]
+    for beam_width in (1, 3):
+        translations = recipe.translate(model, vocabulary, [english_words(n) for n in unseen], beam_width)
+        assert np.mean([a == b for a, b in zip(translations, references)]) >= 0.99
+
+
+def test_where_the_shipped_translator_looks_crosses():
+    model, vocabulary = recipe.load_trained()
+    weights, source, target = recipe.translation_attention(model, vocabulary, 47_321)
+    assert weights.shape == (len(target), len(source))
+    assert "".join(target) == german_words(47_321)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
+    looked_at = weights.argmax(axis=1)
+    assert looked_at[target.index("sieben")] > looked_at[target.index("vier")]
+    assert looked_at[target.index("ein")] > looked_at[target.index("zwan")]
+
+
+def test_written_weights_can_be_read(finished):
+    out, _, _ = finished
+    model = load_weights(out / "weights.npz", recipe.build_translator(len(recipe.number_vocabulary())))
+    assert model.embedding.weight.dtype == np.float32
+
+
+def test_an_earlier_training_is_kept(finished):
+    out, _, _ = finished
+    with pytest.raises(RecipeError, match="holds an earlier training"):
+        open_results(out)
