@@ -1,4 +1,4 @@
-"""Text: vocabularies, decoding (greedy, sampling, beam search) and BLEU."""
+"""Text: vocabularies, decoding (greedy, sampling, beam search), BLEU and perplexity."""
 
 from minitx.text.bleu import corpus_bleu, sentence_bleu
 from minitx.text.byte_pairs import BytePairVocabulary
