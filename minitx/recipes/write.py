@@ -92,7 +92,7 @@ def run(seed=0, epochs=12, out="minitx-write", resume=False, quiet=False):
     for name, options in WAYS_TO_CHOOSE.items():
         print(f"  {name + ':':<17}{write_text(model, 'The ', rng=np.random.default_rng(seed), **options)}")
     print("written, the learned weights and pictures of what was learned:")
-    save_weights(out / "write.npz", model)
+    save_weights(out / "weights.npz", model)
     print(f"  {out / 'write.npz'}")
     write_figures(out, draw_writing(model, history, held_out))
     return score

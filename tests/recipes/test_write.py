@@ -46,14 +46,14 @@ def test_it_tells_what_it_measured_and_writes_files(finished):
     )
     assert [line.partition(":")[0].strip() for line in lines[2:7]] == list(write.WAYS_TO_CHOOSE)
     assert len(set(lines[2:7])) == 5
-    for name in ("write.npz", *(f"{name}.png" for name in PICTURES)):
+    for name in ("weights.npz", *(f"{name}.png" for name in PICTURES)):
         assert (out / name).is_file()
         assert f"  {out / name}" in lines
 
 
 def test_the_weights_give_the_perplexity_that_was_told(finished):
     out, score, _ = finished
-    model = load_weights(out / "write.npz", write.build_writer())
+    model = load_weights(out / "weights.npz", write.build_writer())
     assert perplexity(-write.surprise_of(model, load_prose("test")[:9000])) == pytest.approx(score, rel=1e-3)
 
 
