@@ -93,7 +93,7 @@ def run(seed=0, epochs=12, out="minitx-write", resume=False, quiet=False):
         print(f"  {name + ':':<17}{write_text(model, 'The ', rng=np.random.default_rng(seed), **options)}")
     print("written, the learned weights and pictures of what was learned:")
     save_weights(out / "weights.npz", model)
-    print(f"  {out / 'write.npz'}")
+    print(f"  {out / 'weights.npz'}")
     write_figures(out, draw_writing(model, history, held_out))
     return score
 
