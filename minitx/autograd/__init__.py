@@ -8,7 +8,7 @@ Notebook: 00.
 from minitx.autograd import methods  # noqa: F401  (attaches the operators to Tensor)
 from minitx.autograd.backward import GraphError, grad
 from minitx.autograd.checking import GradientError, check_gradients
-from minitx.autograd.derivatives import hessian_vector_product, jacobian, vjp
+from minitx.autograd.derivatives import hessian_vector_product, jacobian, sequential_jacobian, vjp
 from minitx.autograd.graphs import graph
 from minitx.autograd.memory import keep_freed_memory
 from minitx.autograd.ops import elementary, fused
@@ -30,6 +30,7 @@ __all__ = [
     "jacobian",
     "manual_seed",
     "no_grad",
+    "sequential_jacobian",
     "tensor",
     "vjp",
 ]

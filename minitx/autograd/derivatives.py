@@ -4,8 +4,11 @@ For y = f(x), going backward from y with any g gives Jᵀg, one *vector-Jacobian
 anything else. The full Jacobian J_ij = ∂y_i/∂x_j takes one backward pass for each of the m outputs, with g = e_i for
 row i. (The slide that "sets the errors equal to the output activations" to get J goes back with g = y, and gets Jᵀy.)
 
-Source: Baydin et al. 2018, section 3.2; for the Hessian, Pearlmutter 1994. Lecture concepts: implicit attention,
-sequential Jacobian (D4). Notebook: 04.
+For a network that reads a sequence, one such row is the *sequential Jacobian*: how one output k at one step t depends
+on the inputs of all steps, (∂y_k^t/∂x^1, ∂y_k^t/∂x^2, ...). It shows how far, and to where, the network looks.
+
+Source: Baydin et al. 2018, section 3.2; Graves 2012, section 4.4, for the sequential Jacobian; Pearlmutter 1994 for the
+Hessian. Lecture concepts: implicit attention, sequential Jacobian (D4). Notebook: 04.
 """
 
 import numpy as np
@@ -118,6 +121,60 @@ def jacobian(function, x):
         (found,) = gradients_of(y, [x], unit, retain_graph=True)
         rows[i] = 0 if found is None else found
     return rows.reshape(y.shape + x.shape)
+
+
+def sequential_jacobian(function, x, step, output):
+    """Return how one output of a sequence model depends on the inputs of all steps, ∂y_k^t/∂x^t' for all t'.
+
+    One backward pass, for the whole batch: the sequences do not influence each other, so each keeps its own row. (In a
+    model where they do, such as one with batch norm in training, the rows of a batch add up; give one sequence then.)
+
+    Parameters
+    ----------
+    function : callable
+        From a Tensor (B, T, I) to a Tensor (B, T, K): T steps of I inputs and K outputs.
+    x : array_like or Tensor
+        Shape (B, T, I): where to differentiate. Copied.
+    step : int or array_like of int
+        The step t of the output, from 0; one for all sequences, or one for each, (B,).
+    output : int
+        Which of the K outputs.
+
+    Returns
+    -------
+    ndarray
+        Shape (B, T, I).
+
+    Raises
+    ------
+    GraphError
+        If the function computes its output outside of the graph.
+    ValueError
+        If `x` and the outputs are not sequences of one batch, or there is no such step or output.
+
+    Examples
+    --------
+    >>> x = np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 4, 1)
+    >>> sequential_jacobian(lambda x: x * x[:, ::-1], x, step=0, output=0)[..., 0]
+    array([[4., 0., 0., 1.]])
+    """
+    y, pullback = vjp(function, x)
+    if y.ndim != 3 or np.ndim(x) != 3 or len(y) != len(x):
+        raise ValueError(
+            f"sequential_jacobian: x has shape {np.shape(x)} and the function gave {y.shape}; both must be sequences "
+            "of one batch, (B, T, inputs) and (B, T, outputs). For a single sequence give x[None]."
+        )
+    sequences, steps, outputs = y.shape
+    step = np.asarray(step)
+    fits = step.dtype.kind in "iu" and step.shape in ((), (sequences,)) and ((0 <= step) & (step < steps)).all()
+    if not fits or output not in range(outputs):
+        raise ValueError(
+            f"sequential_jacobian: step={step.tolist()} and output={output!r} do not pick one of {steps} steps and "
+            f"{outputs} outputs; count from 0, and give one step, or one for each of {sequences} sequences."
+        )
+    unit = np.zeros_like(y)
+    unit[np.arange(sequences), step, output] = 1
+    return pullback(unit)
 
 
 def hessian_vector_product(function, x, v):

@@ -6,6 +6,7 @@ Images are float32 ``(n, C, H, W)`` with values 0-1, labels int64 ``(n,)``. Noth
 from minitx.data.augmentation import affine, random_affine
 from minitx.data.cifar import load_cifar10, load_cifar100
 from minitx.data.copying import copying_target, random_sequences
+from minitx.data.delayed_dot import delayed_dots
 from minitx.data.digit_scenes import digit_caption, digit_scene_kinds, paint_digit_scenes
 from minitx.data.digits import load_digits
 from minitx.data.idx import load_mnist, read_idx
@@ -22,6 +23,7 @@ __all__ = [
     "DataLoader",
     "SimilarLengthLoader",
     "affine",
+    "delayed_dots",
     "copying_target",
     "digit_caption",
     "digit_scene_kinds",

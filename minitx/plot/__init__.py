@@ -33,6 +33,7 @@ from minitx.plot.recurrence import draw_gradient_flow, draw_recall
 from minitx.plot.results import draw_quality_against_cost
 from minitx.plot.retrieval import draw_retrieval, draw_saturation, draw_temperatures
 from minitx.plot.scaling import draw_scaling
+from minitx.plot.sensitivity import draw_sequential_jacobian
 from minitx.plot.training import draw_confusion_matrix, draw_gallery, draw_learning_curves
 from minitx.plot.translation import draw_alignments
 from minitx.plot.vit import draw_patch_filters, draw_patches
@@ -73,6 +74,7 @@ __all__ = [
     "draw_retrieval",
     "draw_saturation",
     "draw_scaling",
+    "draw_sequential_jacobian",
     "draw_step_errors",
     "draw_surprise",
     "draw_temperatures",

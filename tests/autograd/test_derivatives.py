@@ -5,7 +5,7 @@ import pytest
 
 from minitx.autograd.arithmetic import exp, tanh
 from minitx.autograd.backward import GraphError, grad
-from minitx.autograd.derivatives import hessian_vector_product, jacobian, vjp
+from minitx.autograd.derivatives import hessian_vector_product, jacobian, sequential_jacobian, vjp
 from minitx.autograd.ops import fused
 from minitx.autograd.products import matmul
 from minitx.autograd.tensor import Tensor
@@ -131,6 +131,38 @@ def test_vjp_wants_gradients_that_fit():
         pullback(np.ones(3), np.ones(3))
     with pytest.raises(GraphError, match="nothing was recorded"):
         vjp(lambda x: x.detach(), normal(3))[1](np.ones(3))
+
+
+def running_product(x):
+    """Sequences (B, T, I) to (B, T, 2), where each step depends on itself and all that went before."""
+    w = normal(3, 2)
+    total = np.tri(x.shape[1]) @ x
+    return tanh(total @ w) * x[:, :, :1]
+
+
+def test_sequential_jacobian_against_differences_for_each_sequence_at_its_own_step():
+    x = normal(2, 4, 3)
+    found = sequential_jacobian(running_product, x, step=[3, 1], output=1)
+    whole = differences(running_product, x)
+    np.testing.assert_allclose(found, [whole[0, 3, 1, 0], whole[1, 1, 1, 1]], atol=1e-8)
+    np.testing.assert_allclose(found[0], jacobian(running_product, x)[0, 3, 1, 0], rtol=1e-12)
+    assert not found[1, 2:].any() and found[1, :2].all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "told"),
+    [
+        ((4, 3), {"step": 0, "output": 0}, r"x has shape \(4, 3\).* give x\[None\]"),
+        ((2, 4, 3), {"step": 4, "output": 0}, "do not pick one of 4 steps and 2 outputs"),
+        ((2, 4, 3), {"step": -1, "output": 0}, "do not pick"),
+        ((2, 4, 3), {"step": [0, 1, 2], "output": 0}, "one for each of 2 sequences"),
+        ((2, 4, 3), {"step": 0, "output": 2}, "output=2 do not pick"),
+    ],
+)
+def test_what_has_no_sequential_jacobian(shape, options, told):
+    function = running_product if len(shape) == 3 else tanh
+    with pytest.raises(ValueError, match=f"sequential_jacobian: .*{told}"):
+        sequential_jacobian(function, normal(*shape), **options)
 
 
 def test_hessian_vector_product_of_a_quadratic_form():

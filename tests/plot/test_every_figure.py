@@ -132,6 +132,9 @@ FIGURES = {
     "readings, one": lambda: plot.draw_readings(digits(1), [3], [5], softmax_rows(1, 3, 4, 4)),
     "retrieval": lambda: plot.draw_retrieval([4.0, 3.5, 1.0, -0.5], [0.6, 0.36, 0.03, 0.01], MOVIES, "action, 2008"),
     "saturation": lambda: plot.draw_saturation(2 ** np.arange(2, 11), np.full((2, 9), 0.4), np.full((2, 9), 0.9)),
+    "sequential Jacobian": lambda: plot.draw_sequential_jacobian(
+        softmax_rows(24, 24), step=5, marks={"stem": 5, "its dot": 11, "other dots": [3, 17]}
+    ),
     "scaling": lambda **o: plot.draw_scaling(
         2 ** np.arange(6, 13),
         {"self-attention": 4.0 ** np.arange(7), "recurrent": 30 * 2.0 ** np.arange(7)},
