@@ -122,6 +122,12 @@ def test_dropout_acts_in_training_only():
     np.testing.assert_array_equal(encoder(x).numpy(), encoder(x).numpy())
 
 
+def test_every_sublayer_is_dropped_before_it_is_added():
+    layer = layer_of(dropout=1.0, norm_first=True)  # with biases: attention that drops its weights adds them still
+    x = normal(2, 5, 8)
+    np.testing.assert_array_equal(layer(x).numpy(), x)
+
+
 def test_activation_may_be_a_function_and_must_be_known():
     x = normal(2, 5, 8)
     squares = layer_of(activation=lambda hidden: hidden * hidden)

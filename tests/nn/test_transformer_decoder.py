@@ -121,6 +121,12 @@ def test_dropout_acts_in_training_only():
     np.testing.assert_array_equal(decoder(x, memory).numpy(), decoder(x, memory).numpy())
 
 
+def test_every_sublayer_is_dropped_before_it_is_added():
+    layer = layer_of(dropout=1.0, norm_first=True)  # with biases: attention that drops its weights adds them still
+    x, memory = normal(2, 5, 8), normal(2, 4, 8)
+    np.testing.assert_array_equal(layer(x, memory).numpy(), x)
+
+
 def test_activation_must_be_known():
     with pytest.raises(ValueError, match="^TransformerDecoderLayer: unknown activation 'swish'; choose 'relu', 'gelu'"):
         TransformerDecoderLayer(8, 2, activation="swish")
