@@ -16,7 +16,7 @@ with f near 1 it neither fades nor explodes. On the way back, for dh_t and dc_t 
 A step past the end of its sequence is one whose forget gate is 1 and whose other gates are 0: nothing changes.
 
 Source: Hochreiter & Schmidhuber 1997; the forget gate: Gers et al. 2000; PyTorch's `nn.LSTM` for order and names.
-Lecture concept: LSTM (D2 D4). Notebook: 02.
+Lecture concept: LSTM (D2 D4). Notebooks: 01, 02.
 """
 
 import numpy as np

@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 
 from minitx.autograd.checking import check_gradients
+from minitx.autograd.randomness import manual_seed
 from minitx.autograd.tensor import Tensor
-from minitx.nn.activations import Tanh
+from minitx.data.lag_recall import lag_recall
+from minitx.nn.activations import ReLU, Tanh
 from minitx.nn.causal_convolution import CausalConv1d
 from minitx.nn.containers import Sequential
+from minitx.nn.losses import cross_entropy
+from minitx.training.optimizers import Adam
 from tests.samples.declare import normal
 
 
@@ -54,6 +58,26 @@ def test_a_stack_sees_one_plus_layers_times_k_minus_one_steps(layers):
 def test_doubling_dilations_see_a_power_of_two():
     model = Sequential(*[double(1, 1, 2, dilation) for dilation in (1, 2, 4, 8)])
     assert sources_of(model, 19) == list(range(19 - 15, 20))
+
+
+def test_recall_is_perfect_inside_the_receptive_field_and_guessing_outside():
+    manual_seed(0)
+    model = Sequential(CausalConv1d(8, 32, 3), ReLU(), CausalConv1d(32, 4, 3))
+    optimizer = Adam(model.parameters(), lr=1e-2)
+    rng = np.random.default_rng(0)
+
+    def answer(tokens):
+        return model(np.eye(8, dtype=np.float32)[tokens].swapaxes(1, 2))[:, :, -1]
+
+    for _ in range(100):
+        tokens, labels = lag_recall(rng, 64, 8, symbols=4)
+        optimizer.zero_grad()
+        cross_entropy(answer(tokens), labels).backward()
+        optimizer.step()
+    for lag in range(8):
+        tokens, labels = lag_recall(rng, 500, 8, symbols=4, lag=lag)
+        accuracy = (answer(tokens).data.argmax(axis=1) == labels).mean()
+        assert accuracy > 0.98 if lag < 1 + 2 * (3 - 1) else abs(accuracy - 1 / 4) < 0.08, lag
 
 
 def test_gradients():

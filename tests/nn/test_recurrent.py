@@ -164,6 +164,15 @@ class TestStates:
         for one, two in zip(*gradients):
             np.testing.assert_allclose(one, two, rtol=1e-12)
 
+    def test_through_an_open_forget_gate_the_gradient_of_the_memory_neither_fades_nor_explodes(self):
+        lstm, steps = LSTM(3, 4).astype(np.float64), 200
+        lstm.bias_ih_l0.writable()[4:8] = 100
+        lstm.weight_hh_l0.writable()[...] = 0  # no way from step to step but the memory
+        c_0 = Tensor(normal(1, 2, 4), requires_grad=True)
+        _, (_, c_n) = lstm(normal(2, steps, 3), (np.zeros((1, 2, 4)), c_0))
+        c_n.sum().backward()
+        np.testing.assert_allclose(c_0.grad, 1, rtol=1e-12)
+
     @KINDS
     def test_outputs_do_not_depend_on_the_future(self, kind):
         module, x = double(kind, 3, 4, num_layers=2), Tensor(normal(1, 6, 3), requires_grad=True)
