@@ -60,6 +60,21 @@ def test_padding_changes_nothing():
         np.testing.assert_allclose(model(SOURCE, TARGET).numpy()[row, : len(target)], alone, rtol=1e-12)
 
 
+def test_nobody_looks_at_padding_wherever_it_stands():
+    model, source, target = model_of().eval(), np.array([[4, 0, 5]]), np.array([[1, 0, 5, 0, 6]])
+    before = model(source, target).numpy()
+    model.embedding.weight.writable()[0] += 1
+    after = model(source, target).numpy()
+    np.testing.assert_array_equal(before[:, [0, 2, 4], 1:], after[:, [0, 2, 4], 1:])
+    assert not np.array_equal(before[:, [1, 3], 1:], after[:, [1, 3], 1:])
+
+
+def test_pre_norm_and_post_norm_differ():
+    one, other = model_of().eval(), model_of(norm_first=True).eval()
+    other.load_state_dict(one.state_dict())
+    assert not np.allclose(one(SOURCE, TARGET).numpy(), other(SOURCE, TARGET).numpy())
+
+
 def test_pad_may_be_another_token():
     model, other = model_of().eval(), model_of(pad=3).eval()
     np.testing.assert_array_equal(
