@@ -16,10 +16,15 @@ import tempfile
 from pathlib import Path
 
 from minitx import __version__
-from minitx.recipes import vit_digits
+from minitx.recipes import copy_reverse, translate, vit_digits, write
 from minitx.recipes.running import CHECKPOINT_NAME, RecipeError
 
-RECIPES = {}  # name for `minitx train` -> module whose `run` it calls, and whose docstring's first line describes it
+# Name for `minitx train` -> module whose `run` it calls, and whose docstring's first line describes it.
+RECIPES = {
+    "copy-reverse": copy_reverse,
+    "translate": translate,
+    "write": write,
+}
 
 DESCRIPTION = "Transformers from scratch in pure NumPy: hand-derived, tested, and fast enough for a laptop."
 
