@@ -52,7 +52,7 @@ def draw_guesses(texts, words, probabilities, answers=None, columns=2):
             f"and {len(answers)} answers.\n{advice}"
         )
     rows, columns = grid_shape(count, columns)
-    width = max(3.3, 0.078 * max(map(len, texts)))
+    width = max(3.3, 0.09 * max(map(len, texts)))
     figure = new_figure(width * columns, (0.24 * guesses + 0.55) * rows)
     figure.set_layout_engine("constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
