@@ -7,13 +7,13 @@ from minitx.autograd.tensor import Tensor
 
 
 def measure(name, plan):
-    """Time the chain with and without the engine, and return the row of the table."""
+    """Time the chain with and without the engine, and return the row of the table, in a list."""
     length = 10 if plan.smoke else 1000
     with Side("engine_overhead", length=length) as side:
         turns = take_turns([side], plan)
     overhead = [(times["recorded"] - times["raw"]) / length * 1e6 for times in turns]
     what = f"engine overhead of an elementary op, forward and backward (chain of {length})"
-    return Row("The engine", {"measured": what, "result": spread(overhead, " µs")})
+    return [Row("The engine", {"measured": what, "result": spread(overhead, " µs")})]
 
 
 def setup(length):

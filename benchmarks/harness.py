@@ -156,7 +156,7 @@ def describe_machine(threads):
     pinned = "pinned to the same cores" if hasattr(os, "sched_setaffinity") else "not pinned"
     return (
         f"{_processor()}, {os.cpu_count()} cores, {platform.system()}; {', '.join(versions)}; "
-        f"{threads} threads for each side, {pinned}."
+        f"{threads} {'thread' if threads == 1 else 'threads'} for each side, {pinned}."
     )
 
 

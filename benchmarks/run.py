@@ -1,7 +1,7 @@
 """Measure how fast minitx is, beside PyTorch where it is installed.
 
 python benchmarks/run.py             print the tables
-python benchmarks/run.py --write     write them into docs/performance.md too
+python benchmarks/run.py --write     write them into docs/performance.md too (with --only complexity: its table alone)
 python benchmarks/run.py --smoke     only try that everything runs, in a few seconds; the numbers mean nothing
 """
 
@@ -11,14 +11,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import engine_overhead, import_time, vit_step
+from benchmarks import complexity, engine_overhead, import_time, vit_step
 from benchmarks.harness import CHECKOUT, Plan, describe_machine, format_tables, has_torch, pin
 
 PAGE = CHECKOUT / "docs" / "performance.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 BENCHMARKS = dict.fromkeys(vit_step.SIZES, vit_step.measure)
 BENCHMARKS |= {"engine-overhead": engine_overhead.measure, "import-time": import_time.measure}
+PARTS = {"measured": list(BENCHMARKS), "complexity": ["complexity"]}  # of the page, each between marks of its name
+BENCHMARKS |= {"complexity": complexity.measure}
 
 
 def read_arguments(arguments):
@@ -31,17 +32,18 @@ def read_arguments(arguments):
     chosen = parser.parse_args(arguments)
     if chosen.turns < 1:
         parser.error(f"--turns {chosen.turns}: at least one turn is needed")
-    if chosen.write and (chosen.smoke or chosen.only):
+    if chosen.write and (chosen.smoke or chosen.only and [chosen.only] not in PARTS.values()):
         parser.error("--write needs the whole measurement; leave out --smoke and --only")
     return chosen
 
 
-def written_into(page, text):
-    """Return `page` with `text` between its two marks."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{PAGE.name}: the marks {BEGIN} and {END} are missing; put them where the tables belong.")
+def written_into(page, text, part="measured"):
+    """Return `page` with `text` between the two marks of one of its parts."""
+    begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
+    before, found, rest = page.partition(begin)
+    _, found_too, after = rest.partition(end)
+    if not found or not found_too:
+        raise ValueError(f"{PAGE.name}: the marks {begin} and {end} are missing; put them where the tables belong.")
     return f"{before}{begin}\n\n{text}\n\n{end}{after}"
 
 
@@ -50,17 +52,22 @@ def main(arguments=None):
     chosen = read_arguments(arguments)
     plan = Plan(turns=1, seconds=0, smoke=True) if chosen.smoke else Plan(turns=chosen.turns)
     threads = pin()
-    rows = []
-    for name in [chosen.only] if chosen.only else BENCHMARKS:
-        print(f"{name} ...", file=sys.stderr, flush=True)
-        rows.append(BENCHMARKS[name](name, plan))
-    command = "python benchmarks/run.py" + ("" if plan == Plan() else f" --turns {plan.turns}")
-    text = f"{format_tables(rows)}\n\nMeasured by `{command}` on {describe_machine(threads)}"
-    if not has_torch():
-        text += "\nPyTorch is not installed: its columns are left out."
-    print(text)
-    if chosen.write:
-        PAGE.write_text(written_into(PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")
+    only = f" --only {chosen.only}" if chosen.only else ""
+    command = f"python benchmarks/run.py{only}" + ("" if plan == Plan() else f" --turns {plan.turns}")
+    for part, names in PARTS.items():
+        rows = []
+        for name in [name for name in names if chosen.only in (None, name)]:
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            rows += BENCHMARKS[name](name, plan)
+        if not rows:
+            continue
+        machine = describe_machine(1 if part == "complexity" else threads)
+        text = f"{format_tables(rows)}\n\nMeasured by `{command}` on {machine}"
+        if not has_torch():
+            text += "\nPyTorch is not installed: its columns are left out."
+        print(text + "\n")
+        if chosen.write:
+            PAGE.write_text(written_into(PAGE.read_text(encoding="utf-8"), text, part), encoding="utf-8")
 
 
 if __name__ == "__main__":

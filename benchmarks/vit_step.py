@@ -16,7 +16,7 @@ SIZES = {
 
 
 def measure(name, plan):
-    """Time the step of one size on every side that is installed, and return its row of the table."""
+    """Time the step of one size on every side that is installed, and return its row of the table, in a list."""
     size = SIZES[name] | ({"batch": 2, "depth": 1} if plan.smoke else {})
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         sides = [stack.enter_context(Side("vit_step_minitx", folder=folder, **size))]
@@ -32,4 +32,4 @@ def measure(name, plan):
         cells["minitx / PyTorch"] = ratio(turns, "minitx", "PyTorch")
         cells["PyTorch / matrix products"] = ratio(turns, "PyTorch", "matrix products")
         cells["gradients agree to"] = f"{sides[1].facts['difference']:.0e}"
-    return Row("Training step of a Vision Transformer", cells)
+    return [Row("Training step of a Vision Transformer", cells)]

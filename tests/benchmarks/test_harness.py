@@ -7,10 +7,12 @@ import sys
 import numpy as np
 import pytest
 
+from benchmarks.complexity import THEORY, peak_of, step_of
 from benchmarks.harness import CHECKOUT, Row, format_tables, ratio, spread
-from benchmarks.run import written_into
+from benchmarks.run import BENCHMARKS, PARTS, written_into
 from benchmarks.vit_step import SIZES
 from benchmarks.vit_step_minitx import multiplication, products_of_step, setup
+from minitx.plot.scaling import fitted_power
 
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; from benchmarks.run import main; main(sys.argv[1:])"
 SMALL = SIZES["vit-digits"] | {"batch": 2, "depth": 1}
@@ -61,7 +63,12 @@ def test_tables_are_written_between_the_marks_and_nowhere_else():
 
 def test_performance_page_has_the_marks():
     page = (CHECKOUT / "docs" / "performance.md").read_text(encoding="utf-8")
-    assert "new table" in written_into(page, "new table")
+    for part in PARTS:
+        assert "new table" in written_into(page, "new table", part)
+
+
+def test_every_benchmark_has_one_place_on_the_page():
+    assert sorted(name for names in PARTS.values() for name in names) == sorted(BENCHMARKS)
 
 
 def test_smoke_runs_everything():
@@ -71,6 +78,7 @@ def test_smoke_runs_everything():
         assert f"| {size}, patch" in done.stdout
     assert "engine overhead" in done.stdout
     assert "`import minitx`" in done.stdout
+    assert "| restricted self-attention | r · n · d" in done.stdout
     assert ("minitx / PyTorch" in done.stdout) == (importlib.util.find_spec("torch") is not None)
 
 
@@ -122,3 +130,10 @@ def test_torch_side_accepts_the_same_loss_and_refuses_another(tmp_path):
         np.savez(tmp_path / "step.npz", **(arrays | {name: arrays[name] * 1.01}))
         with pytest.raises(AssertionError, match=message):
             vit_step_torch.setup(tmp_path, **SMALL)
+
+
+@pytest.mark.parametrize(("layer", "exponent"), [(layer, powers["n"]) for layer, (_, powers) in THEORY.items()])
+def test_memory_of_each_layer_grows_as_in_theory(layer, exponent):
+    tokens = [256, 512, 1024]
+    peaks = [peak_of(step_of(layer, n=size, d=8, k=3, r=17)) for size in tokens]
+    assert fitted_power(tokens, peaks)[0] == pytest.approx(exponent, abs=0.15)
