@@ -258,6 +258,9 @@ def _likely_cause(trial, leaf, fault):
         return "the rule divides by zero or takes the logarithm of zero; write it so that it stays finite."
     if not analytic.any():
         return "no gradient arrives; .detach(), .numpy() or no_grad() cuts the graph, or the rule gives zero."
+    swapped = _swapped_with(trial, leaf, list(entries), analytic, numeric, allowed)
+    if swapped is not None:
+        return f"swapped with the gradient of {swapped}; rules stand in the order of the arguments."
     factor = (analytic @ numeric) / (numeric @ numeric or 1)
     if np.all(np.abs(analytic - factor * numeric) <= allowed):
         return _constant_factor(factor, leaf.size, trial.values.size)
@@ -271,6 +274,18 @@ def _likely_cause(trial, leaf, fault):
     if sum(probe.wrong for probe in entries.values()) == 1:
         return "one entry; look at borders and special cases, and at += where an index may repeat (np.add.at adds up)."
     return "no usual suspect; derive the rule once more on paper, and try it on the smallest input that fails."
+
+
+def _swapped_with(trial, leaf, places, analytic, numeric, allowed):
+    """The argument whose gradient this one should be while that one is what this should be, or None."""
+    for (name, other), gradient in zip(trial.leaves.items(), trial.gradients()):
+        if other is leaf or other.shape != leaf.shape:
+            continue
+        if np.all(np.abs(gradient.reshape(-1)[places] - numeric) <= allowed):
+            probes = [compared(trial, other, gradient, *at_entry(other, place)) for place in places]
+            if np.all(np.abs([probe.numeric for probe in probes] - analytic) <= allowed):
+                return name
+    return None
 
 
 def _constant_factor(factor, size, outputs):

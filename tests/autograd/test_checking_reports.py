@@ -85,6 +85,24 @@ def test_the_likely_cause_is_a_single_entry():
         assert "wrong at index (2, 1)" in message and "Likely cause: one entry" in message
 
 
+@pytest.mark.parametrize("shape", [(3, 4), (1,), (8, 9)])
+def test_the_likely_cause_is_two_gradients_in_the_wrong_order(shape):
+    @elementary(lambda g, y, a, b: g * a, lambda g, y, a, b: g * b)
+    def product(a, b):
+        return a * b
+
+    message = message_of(product, normal(*shape), normal(*shape, seed=1))
+    assert "Likely cause: swapped with the gradient of argument 1 (b)" in message
+
+
+def test_a_wrong_sign_is_not_taken_for_a_swap():
+    @elementary(lambda g, y, a, b: g, lambda g, y, a, b: -g)
+    def total(a, b):
+        return a + b
+
+    assert "Likely cause: the sign" in message_of(total, normal(3), normal(3, seed=1))
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("reduce", [np.mean, lambda d, axis, keepdims: np.take(d, [1], axis)])
 def test_the_likely_cause_is_a_broadcast_axis(axis, reduce):
