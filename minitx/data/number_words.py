@@ -101,20 +101,20 @@ def german_words(n):
 def number_split(seed=0, training=20_000, test=5_000):
     """Draw the numbers to learn from and those to be tested on, which have none in common.
 
-    The test numbers are drawn uniformly from 0 to 999,999. Of the rest, all below 1,000 are learned from, as uniform
-    draws would hardly ever show them; and uniform draws from all others.
+    The test numbers are drawn uniformly from 0 to 999,999. Of the rest, all below 1,000 and all whole thousands are
+    learned from, as uniform draws would hardly ever show numbers with so few words; and uniform draws from all others.
 
     Parameters
     ----------
     seed : int
         Same seed, same numbers.
     training, test : int
-        How many numbers of each; at least 1,000 for training.
+        How many numbers of each; at least 2,000 for training.
 
     Returns
     -------
     training, test : ndarray of int64
-        In random order, but that the training numbers below 1,000 come first: the last ones, set aside for
+        In random order, but that the training numbers with few words come first: the last ones, set aside for
         validation, are as uniform as the test numbers.
 
     Raises
@@ -128,14 +128,15 @@ def number_split(seed=0, training=20_000, test=5_000):
     >>> len(training), len(test), np.intersect1d(training, test).size, int((training < 1000).sum())
     (20000, 5000, 0, 995)
     """
-    if training < 1000 or test < 0 or training + test > LARGEST_NUMBER + 1:
+    if training < 2000 or test < 0 or training + test > LARGEST_NUMBER + 1:
         raise ValueError(
             f"number_split: cannot draw training={training} and test={test} numbers from 1,000,000.\n"
-            "Choose at least 1,000 for training, and not more than a million in all."
+            "Choose at least 2,000 for training, and not more than a million in all."
         )
     order = np.random.default_rng(seed).permutation(LARGEST_NUMBER + 1)
     tested, rest = order[:test], order[test:]
-    learned = np.concatenate([rest[rest < 1000], rest[rest >= 1000]])[:training]
+    few_words = (rest < 1000) | (rest % 1000 == 0)
+    learned = np.concatenate([rest[few_words], rest[~few_words]])[:training]
     return learned, tested
 
 

@@ -36,11 +36,11 @@ SYMBOLS = 10  # digits
 SHORTEST, LONGEST = 4, 10  # lengths of the sequences
 TRAINING_SEQUENCES, TEST_SEQUENCES = 10_000, 1000
 COPYING_BATCH = 100
-COPYING_RATE = 3e-3
+COPYING_RATE = 5e-3
 COPYING_VOCABULARY = WordVocabulary([" ".join([*COPYING_TASKS, *map(str, range(SYMBOLS))])])
 
 
-def run(seed=0, epochs=12, out="minitx-copy-reverse", resume=False, quiet=False):
+def run(seed=0, epochs=6, out="minitx-copy-reverse", resume=False, quiet=False):
     """Train on both tasks, tell how many unseen sequences come out right, and write weights and pictures.
 
     Parameters
@@ -121,13 +121,14 @@ def copying_trainer(sequences, epochs, seed=0, quiet=False, tasks=COPYING_TASKS)
     manual_seed(seed)
     model = Seq2SeqTransformer(
         len(COPYING_VOCABULARY),
-        d_model=48,
+        d_model=64,
         nhead=4,
         num_encoder_layers=1,
         num_decoder_layers=1,
-        dim_feedforward=96,
+        dim_feedforward=128,
         dropout=0.0,
         max_len=LONGEST + 2,
+        norm_first=True,
     )
     pairs = [(task, sequence) for task in tasks for sequence in sequences]
     targets = [copying_source(task, copying_target(task, sequence))[1:] for task, sequence in pairs]

@@ -29,6 +29,7 @@ from minitx.recipes.teacher_forcing import answer_sources, pad_pairs, teacher_fo
 from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights, save_weights
 from minitx.text.bleu import corpus_bleu
 from minitx.text.byte_pairs import BytePairVocabulary
+from minitx.text.vocabulary import PAD
 from minitx.training.optimizers import Adam
 from minitx.training.schedules import noam_schedule
 
@@ -39,6 +40,7 @@ LONGEST_TRANSLATION = 64  # tokens; numbers below a million need at most 20
 PIECES = (
     360  # tokens of the vocabulary: 4 special ones, 256 bytes, 100 merges; German words become their building blocks
 )
+FEW_PIECES, REPEATED = 5, 8  # numbers of so few English pieces are shown so many times in an epoch, there being few
 VALIDATION_NUMBERS = 1000  # of the training numbers, never learned from
 SHOWN_NUMBERS = (7_654, 47_321, 983_245)
 
@@ -80,7 +82,7 @@ def run(seed=0, epochs=10, out="minitx-translate", resume=False, quiet=False):
         right = np.mean([translation == reference for translation, reference in zip(translations, references)])
         bleu = piece_bleu(vocabulary, translations, references)
         print(f"{name}: {100 * right:.2f} % of {len(test)} unseen numbers translated exactly, BLEU {bleu:.2f}")
-    print(f"  {len(trainer.loader.arrays[0])} numbers learned from, {seconds:.0f} s of training")
+    print(f"  {len(learned) - len(trainer.validation.arrays[0])} numbers learned from, {seconds:.0f} s of training")
     for line in mistranslations(sources, translations, references)[:5]:
         print(f"  {line}")
     print("written, the learned weights and pictures of what was learned:")
@@ -165,16 +167,16 @@ def translation_trainer(vocabulary, numbers, seed=0, quiet=False):
     manual_seed(seed)
     model = build_translator(len(vocabulary))
     arrays = pad_pairs(*([vocabulary.encode(words(n)) for n in numbers] for words in (english_words, german_words)))
-    learned = len(numbers) - min(VALIDATION_NUMBERS, len(numbers) // 20)
+    aside = len(numbers) - min(VALIDATION_NUMBERS, len(numbers) // 20)
+    pieces = (arrays[0][:aside] != PAD).sum(axis=1)
+    shown = np.repeat(np.arange(aside), np.where(pieces <= FEW_PIECES, REPEATED, 1))
     return AveragingTrainer(
         model,
         Adam(model.parameters(), betas=(0.9, 0.98), eps=1e-9),
         functools.partial(teacher_forcing_loss, label_smoothing=0.1),
-        SimilarLengthLoader(
-            *(array[:learned] for array in arrays), batch_size=TRANSLATION_BATCH, shuffle=True, seed=seed
-        ),
+        SimilarLengthLoader(*(array[shown] for array in arrays), batch_size=TRANSLATION_BATCH, shuffle=True, seed=seed),
         schedule=functools.partial(noam_schedule, d_model=TRANSLATOR_WIDTH, warmup=TRANSLATION_WARMUP),
-        validation=SimilarLengthLoader(*(array[learned:] for array in arrays), batch_size=250),
+        validation=SimilarLengthLoader(*(array[aside:] for array in arrays), batch_size=250),
         quiet=quiet,
     )
 
