@@ -1,19 +1,20 @@
 """Scenes of two coloured shapes, and a grammar of sentences that say what is in them.
 
-    scene    = thing, relation, thing        "a small red circle left of a large blue square"
-    thing    = size colour shape             2 x 5 x 4 = 40 things
-    relation = left of | right of | above | below
+    sentence = thing, relation, thing        "a small red circle left of a large blue square"
+    thing    = size, colour, shape           2 x 5 x 4 = 40 things
+    relation = left of | above
 
-The grammar has 40 x 4 x 40 = 6,400 sentences. Each scene has two that are true of it, one from either thing's point of
-view ("a large blue square right of a small red circle"), so there are 3,200 kinds of scene.
+The grammar has 40 x 2 x 40 = 3,200 sentences, and each scene is described by exactly one of them: it starts with the
+thing on the left where the two stand side by side, and with the upper one where they stand one above the other.
 
-A *combination* is one thing in one relation, shape x colour x size x relation: 4 x 5 x 2 x 4 = 160 of them. Every fifth
-one is withheld from training (`is_withheld`): no training scene shows, say, a small red circle above anything, though
-small red circles stand left and right of things there, and small red squares above them. Whoever can say "a small red
-circle above ..." has not learned sentences but what they are made of.
+A *combination* is one thing on one side of another, shape x colour x size x side: 4 x 5 x 2 x 4 = 160 of them, since
+"left of" and "above" have two ends each. Every fifth combination is withheld from training (`is_withheld`): no training
+scene shows, say, a small blue square to the right of anything, though small blue squares are shown to the left of
+things, above and below them, and small red squares to the right. Whoever can say "... left of a small blue square" has
+not learned sentences, but what they are made of.
 
-Numbers: shape, colour, size and relation are counted from 0 in the order of the tuples below, and the kind of a scene
-is (shape, colour, size, relation, shape, colour, size), as in the sentence.
+Numbers: shape, colour, size, relation and side are counted from 0 in the order of the tuples below, and the kind of a
+scene is (shape, colour, size, relation, shape, colour, size) of its sentence.
 
 Source: the idea of testing on withheld combinations, Lake and Baroni 2018, "Generalization without systematicity".
 Lecture concept: image captioning, im2text (D2 D4). Notebook: 03.
@@ -24,41 +25,40 @@ import numpy as np
 SHAPES = ("circle", "square", "triangle", "cross")
 COLOURS = ("red", "green", "blue", "yellow", "purple")
 SIZES = ("small", "large")
-RELATIONS = ("left of", "right of", "above", "below")
-OPPOSITE = np.array([1, 0, 3, 2])  # if one thing is left of another, then the other is right of it
+RELATIONS = ("left of", "above")
+SIDES = ("left", "right", "above", "below")  # where either thing of a relation stands: 2 relation, and 2 relation + 1
 IMAGE_SIDE = 32  # pixels
-HALF_SIDES = ((2.9, 3.6), (5.4, 6.3))  # smallest and largest, in pixels, of small and of large things
+HALF_SIDES = ((3.3, 3.9), (5.6, 6.4))  # smallest and largest, in pixels, of small and of large things
 RED_GREEN_BLUE = np.array(
     [(0.85, 0.12, 0.12), (0.12, 0.65, 0.2), (0.12, 0.3, 0.85), (0.95, 0.8, 0.1), (0.55, 0.2, 0.7)], dtype=np.float32
 )
 SCENE_SPLITS = ("train", "withheld")
 
 
-def is_withheld(shape, colour, size, relation):
+def is_withheld(shape, colour, size, side):
     """Tell whether a combination is withheld from training: every fifth one, by its sum.
 
-    Whatever the shape, size and relation, exactly one of the five colours is withheld; so every word, and every
-    pair of words of two sorts, is still seen in training.
+    Whatever the shape, size and side, exactly one of the five colours is withheld; so every word, and every pair of
+    words of two sorts, is still seen in training.
 
     Parameters
     ----------
-    shape, colour, size, relation : int or ndarray of int
+    shape, colour, size, side : int or ndarray of int
         Numbers of the four words, of any shapes that broadcast.
 
     Returns
     -------
-    ndarray of bool
+    bool or ndarray of bool
 
     Examples
     --------
-    >>> combinations = np.indices((4, 5, 2, 4)).reshape(4, -1)
-    >>> withheld = is_withheld(*combinations)
-    >>> len(withheld), int(withheld.sum())
+    >>> withheld = is_withheld(*np.indices((4, 5, 2, 4)))
+    >>> withheld.size, int(withheld.sum())
     (160, 32)
-    >>> bool(is_withheld(SHAPES.index("circle"), COLOURS.index("red"), SIZES.index("small"), RELATIONS.index("above")))
-    False
+    >>> [is_withheld(SHAPES.index("square"), COLOURS.index("blue"), SIZES.index("small"), side) for side in range(4)]
+    [False, True, False, False]
     """
-    return (shape + colour + size + relation) % 5 == 4
+    return (shape + colour + size + side) % 5 == 4
 
 
 def scene_kinds(split):
@@ -67,7 +67,7 @@ def scene_kinds(split):
     Parameters
     ----------
     split : {"train", "withheld"}
-        "train" where neither thing is in a withheld combination with its relation to the other; else "withheld".
+        "train" where neither thing is in a withheld combination; else "withheld".
 
     Returns
     -------
@@ -82,42 +82,25 @@ def scene_kinds(split):
     Examples
     --------
     >>> {split: len(scene_kinds(split)) for split in SCENE_SPLITS}
-    {'train': 4096, 'withheld': 2304}
+    {'train': 2048, 'withheld': 1152}
     >>> scene_caption(scene_kinds("withheld")[0])
     'a small red circle left of a large blue circle'
     """
+    check_split("scene_kinds", split)
+    counts = [len(words) for words in (SHAPES, COLOURS, SIZES, RELATIONS, SHAPES, COLOURS, SIZES)]
+    kinds = np.indices(counts).reshape(7, -1)
+    relation = kinds[3]
+    withheld = is_withheld(*kinds[:3], 2 * relation) | is_withheld(*kinds[4:], 2 * relation + 1)
+    return kinds.T[withheld == (split == "withheld")]
+
+
+def check_split(where, split):
+    """Raise `ValueError` in the name of `where` unless `split` is one of `SCENE_SPLITS`."""
     if split not in SCENE_SPLITS:
         raise ValueError(
-            f"scene_kinds: there is no split {split!r}.\n"
+            f"{where}: there is no split {split!r}.\n"
             'Choose "train", or "withheld" for the combinations that training scenes never show.'
         )
-    counts = [len(words) for words in (SHAPES, COLOURS, SIZES, RELATIONS, SHAPES, COLOURS, SIZES)]
-    kinds = np.indices(counts).reshape(7, -1).T
-    withheld = is_withheld(*kinds[:, :4].T) | is_withheld(*mirrored(kinds)[:, :4].T)
-    return kinds[withheld == (split == "withheld")]
-
-
-def mirrored(kinds):
-    """Tell the same scenes from the other thing's point of view: "A left of B" becomes "B right of A".
-
-    Parameters
-    ----------
-    kinds : ndarray of int, (..., 2k + 1)
-        k numbers for a thing, the relation, k numbers for the other thing.
-
-    Returns
-    -------
-    ndarray of int, (..., 2k + 1)
-
-    Examples
-    --------
-    >>> scene_caption(mirrored(np.array([1, 2, 0, 0, 3, 4, 1])))
-    'a large purple cross right of a small blue square'
-    """
-    kinds = np.asarray(kinds)
-    middle = kinds.shape[-1] // 2
-    first, relation, second = np.split(kinds, [middle, middle + 1], axis=-1)
-    return np.concatenate([second, OPPOSITE[relation], first], axis=-1)
 
 
 def scene_caption(kind):
@@ -215,17 +198,12 @@ def place_pairs(rng, half_sides, relations, side):
     """
     first, second = half_sides.T
     apart = rng.uniform(first + second + 1, side - first - second)  # between the centres, along the relation's axis
-    along = rng.uniform(first, side - second - apart)  # of the thing that is left or above, at first
+    along = rng.uniform(first, side - second - apart)
     across = rng.uniform(first, side - first)
     lowest, highest = np.maximum(second, across - apart / 2), np.minimum(side - second, across + apart / 2)
     other_across = rng.uniform(lowest, highest)
-    # Right of and below are left of and above seen in a mirror.
-    backwards = relations % 2 == 1
-    other_along = np.where(backwards, side - along - apart, along + apart)
-    along = np.where(backwards, side - along, along)
-    places = np.stack([np.stack([along, across], axis=-1), np.stack([other_along, other_across], axis=-1)], axis=1)
-    upright = (relations >= 2)[:, None, None]
-    return np.where(upright, places[..., ::-1], places)
+    places = np.stack([along, across, along + apart, other_across], axis=-1).reshape(-1, 2, 2)
+    return np.where((relations == 1)[:, None, None], places[..., ::-1], places)
 
 
 def coverage(shapes, centres, half_sides):
