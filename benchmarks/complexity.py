@@ -55,7 +55,7 @@ def measure(name, plan):
                     "time at the largest n": f"{1e3 * fastest[-1]:.1f} ms",
                     "memory at the largest n": f"{peaks[-1] / 2**20:.1f} MiB",
                 }
-            rows.append(Row("How the cost of a layer grows", cells))
+            rows.append(Row("Exponents beside the theory", cells))
     return rows
 
 
