@@ -1,6 +1,7 @@
 """Models: one architecture, one file."""
 
 from minitx.models.bert import BERT, MaskedLanguageModel, bert_from_huggingface
+from minitx.models.captioner import Captioner
 from minitx.models.gpt import GPT, gpt_from_huggingface
 from minitx.models.language_model import LanguageModel
 from minitx.models.seq2seq import Seq2SeqTransformer
@@ -23,6 +24,7 @@ from minitx.models.vit_analysis import (
 __all__ = [
     "LanguageModel",
     "BERT",
+    "Captioner",
     "GPT",
     "MaskedLanguageModel",
     "Seq2SeqTransformer",
