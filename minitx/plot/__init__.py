@@ -14,6 +14,7 @@ from minitx.plot.attention import (
     draw_class_attention,
     draw_influence,
 )
+from minitx.plot.captions import draw_captions, draw_word_attention
 from minitx.plot.checking import draw_gradient_check, draw_gradient_norms, draw_step_errors
 from minitx.plot.comparison import draw_comparison
 from minitx.plot.connectivity import draw_connectivity
@@ -46,6 +47,7 @@ __all__ = [
     "draw_attention_heads",
     "draw_attention_rollout",
     "draw_binary_counter",
+    "draw_captions",
     "draw_class_attention",
     "draw_comparison",
     "draw_confusion_matrix",
@@ -79,4 +81,5 @@ __all__ = [
     "draw_surprise",
     "draw_temperatures",
     "draw_vocabularies",
+    "draw_word_attention",
 ]

@@ -59,6 +59,15 @@ FIGURES = {
     "heads, incomplete row": lambda: plot.draw_attention_heads(softmax_rows(7, 4, 4), WORDS[:4]),
     "rollout": lambda: plot.draw_attention_rollout(digits(6), softmax_rows(6, 4, 4), ["9 ✗ (is 3)"] * 6),
     "class attention": lambda: plot.draw_class_attention(digits(3), softmax_rows(3, 4, 4, 4), ["3, taken for 9"] * 3),
+    "captions": lambda: plot.draw_captions(
+        np.random.default_rng(0).random((6, 3, 32, 32)),
+        ["a small red circle left of a large purple triangle"] * 6,
+        ["a small red circle left of a large purple triangle"] * 3 + ["a large red circle above a small cross"] * 3,
+    ),
+    "captions, unjudged": lambda: plot.draw_captions(digits(2), ["an eight above an eight"] * 2),
+    "word attention": lambda: plot.draw_word_attention(
+        np.random.default_rng(0).random((3, 32, 32)), WORDS + ["triangle", "end"], softmax_rows(11, 8, 8)
+    ),
     "counter": lambda: plot.draw_binary_counter((np.arange(16)[:, None] >> np.arange(3, -1, -1)) & 1, SINUSOIDS),
     "comparison": lambda **o: plot.draw_comparison(
         np.arange(60), {"with": np.linspace(0.5, 1, 60), "without": np.full(60, 0.5)}, "step", "share right", 0.5, **o
