@@ -1,7 +1,7 @@
 """Measure how fast minitx is, beside PyTorch where it is installed.
 
 python benchmarks/run.py             print the tables
-python benchmarks/run.py --write     write them into docs/performance.md too (with --only complexity: its table alone)
+python benchmarks/run.py --write     write them into docs/performance.md too (--only complexity, recurrent: that table)
 python benchmarks/run.py --smoke     only try that everything runs, in a few seconds; the numbers mean nothing
 """
 
@@ -11,15 +11,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import complexity, engine_overhead, import_time, vit_step
+from benchmarks import complexity, engine_overhead, import_time, recurrent_step, vit_step
 from benchmarks.harness import CHECKOUT, Plan, describe_machine, format_tables, has_torch, pin
 
 PAGE = CHECKOUT / "docs" / "performance.md"
 
 BENCHMARKS = dict.fromkeys(vit_step.SIZES, vit_step.measure)
 BENCHMARKS |= {"engine-overhead": engine_overhead.measure, "import-time": import_time.measure}
-PARTS = {"measured": list(BENCHMARKS), "complexity": ["complexity"]}  # of the page, each between marks of its name
-BENCHMARKS |= {"complexity": complexity.measure}
+PARTS = {"measured": list(BENCHMARKS), "recurrent": ["recurrent"], "complexity": ["complexity"]}  # of the page, by mark
+BENCHMARKS |= {"recurrent": recurrent_step.measure, "complexity": complexity.measure}
 
 
 def read_arguments(arguments):

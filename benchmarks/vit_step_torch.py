@@ -44,15 +44,15 @@ def setup(folder, batch, **size):
     with np.load(Path(folder) / "step.npz") as file:
         arrays = {name: torch.from_numpy(file[name]) for name in file.files}
     model = VisionTransformer(**size).train()
-    model.load_state_dict(_below("weights/", arrays), strict=True)
+    model.load_state_dict(below("weights/", arrays), strict=True)
     optimizer = torch.optim.Adam(model.parameters())
     images, labels = arrays["images"], arrays["labels"]
 
     loss = cross_entropy(model(images), labels)
     loss.backward()
-    _difference("loss", loss.detach(), arrays["loss"], allowed=1e-5)
-    gradients = _below("gradients/", arrays)
-    differences = [_difference(name, p.grad, gradients[name], allowed=1e-3) for name, p in model.named_parameters()]
+    difference("loss", loss.detach(), arrays["loss"], allowed=1e-5)
+    gradients = below("gradients/", arrays)
+    differences = [difference(name, p.grad, gradients[name], allowed=1e-3) for name, p in model.named_parameters()]
 
     def step():
         optimizer.zero_grad()
@@ -62,13 +62,14 @@ def setup(folder, batch, **size):
     return {"difference": max(differences)}, {"PyTorch": step}
 
 
-def _below(prefix, arrays):
+def below(prefix, arrays):
+    """Return the arrays whose names begin with `prefix`, under the rest of their names."""
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _difference(name, ours, theirs, allowed):
+def difference(name, ours, theirs, allowed):
     """Return the largest difference relative to the largest entry; refuse one that is more than rounding."""
-    difference = ((ours - theirs).abs().max() / theirs.abs().max()).item()
-    if not difference <= allowed:
-        raise AssertionError(f"{name}: PyTorch and minitx differ by {difference:.1e}; the sides compute not the same.")
-    return difference
+    largest = ((ours - theirs).abs().max() / theirs.abs().max()).item()
+    if not largest <= allowed:
+        raise AssertionError(f"{name}: PyTorch and minitx differ by {largest:.1e}; the sides compute not the same.")
+    return largest
