@@ -221,10 +221,10 @@ def mistranslations(sources, translations, references):
     Examples
     --------
     >>> mistranslations(["six", "two"], ["sechs", "drei"], ["sechs", "zwei"])
-    ['two: drei instead of zwei']
+    ["two: 'drei' instead of 'zwei'"]
     """
     triples = zip(sources, translations, references)
-    return [f"{source}: {found} instead of {wanted}" for source, found, wanted in triples if found != wanted]
+    return [f"{source}: {found!r} instead of {wanted!r}" for source, found, wanted in triples if found != wanted]
 
 
 def translation_attention(model, vocabulary, number):

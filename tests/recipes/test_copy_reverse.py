@@ -36,11 +36,16 @@ def test_the_trainer_learns_every_task_on_every_sequence():
 
 def test_match_counts_whole_answers(monkeypatch):
     tokens = recipe.COPYING_VOCABULARY.encode
-    monkeypatch.setattr(
-        recipe, "answer_sources", lambda model, sources, longest: [tokens("3 2 1 0"), tokens("7 7 7 7")]
-    )
+    asked = []
+
+    def answers(model, sources, longest):
+        asked.extend(map(recipe.COPYING_VOCABULARY.decode, sources))
+        return [tokens("3 2 1 0"), tokens("7 7 7 7")]
+
+    monkeypatch.setattr(recipe, "answer_sources", answers)
     assert recipe.copying_match(None, "reverse", [[0, 1, 2, 3], [7, 7, 7, 8]]) == 0.5
     assert recipe.copying_match(None, "copy", [[3, 2, 1, 0], [7, 7, 7, 7]]) == 1.0
+    assert asked == ["reverse 0 1 2 3", "reverse 7 7 7 8", "copy 3 2 1 0", "copy 7 7 7 7"]
 
 
 def test_a_short_training_prints_writes_and_resumes(tmp_path, capsys):
@@ -55,7 +60,7 @@ def test_a_short_training_prints_writes_and_resumes(tmp_path, capsys):
     def stop_in_the_second_epoch(model, *batch):
         if stop_in_the_second_epoch.calls == 4:
             raise KeyboardInterrupt
-        stop_in_the_second_epoch.calls += 1
+        stop_in_the_second_epoch.calls += 1  # of 3 in each epoch
         return recipe_loss(model, *batch)
 
     recipe_loss, stop_in_the_second_epoch.calls = recipe.teacher_forcing_loss, 0

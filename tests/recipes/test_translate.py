@@ -9,7 +9,9 @@ import pytest
 from minitx.data.number_words import english_words, german_words, number_split
 from minitx.recipes import translate as recipe
 from minitx.recipes.running import RecipeError, open_results
+from minitx.recipes.teacher_forcing import teacher_forcing_loss
 from minitx.recipes.weights import load_weights
+from minitx.training.averaging import average_checkpoints
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,11 +39,27 @@ def test_it_prints_its_results_and_lists_what_it_wrote(finished):
     assert (out / "checkpoint.npz").is_file()
 
 
-def test_resumed_training_ends_in_the_same_weights(finished, tmp_path):
+def test_what_is_written_is_the_mean_of_the_last_epochs(finished):
+    out, _, _ = finished
+    mean = average_checkpoints([out / "epoch-1.npz", out / "epoch-2.npz"])
+    with np.load(out / "weights.npz") as written:
+        assert all(np.array_equal(written[name], array.astype(np.float16)) for name, array in mean.items())
+
+
+def test_resumed_training_ends_in_the_same_weights_and_repeats_nothing(finished, tmp_path, monkeypatch):
     out, share, _ = finished
     recipe.run(seed=1, epochs=1, out=tmp_path, quiet=True)
+    trained_on = []
+
+    def counting_loss(model, *batch, label_smoothing):
+        trained_on.extend(batch[0] if model.training else [])
+        return teacher_forcing_loss(model, *batch, label_smoothing=label_smoothing)
+
+    monkeypatch.setattr(recipe, "teacher_forcing_loss", counting_loss)
     assert recipe.run(seed=1, epochs=2, out=tmp_path, resume=True, quiet=True) == share
     assert (out / "weights.npz").read_bytes() == (tmp_path / "weights.npz").read_bytes()
+    numbers, _ = recipe.number_split()
+    assert len(trained_on) == len(recipe.translation_trainer(recipe.number_vocabulary(), numbers).loader.arrays[0])
 
 
 def test_validation_numbers_are_never_learned_from():
@@ -76,7 +94,7 @@ def test_accuracy_under_teacher_forcing_is_exact_match_of_greedy_decoding():
     references = [german_words(n) for n in numbers]
     references[1] = references[0]  # a wrong answer
     pairs = recipe.pad_pairs(*([vocabulary.encode(text) for text in texts] for texts in (sources, references)))
-    _, scores = recipe.teacher_forcing_loss(model, *pairs)
+    _, scores = teacher_forcing_loss(model, *pairs)
     translations = recipe.translate(model, vocabulary, sources)
     assert scores["accuracy"] == np.mean([a == b for a, b in zip(translations, references)]) == 0.8
 
@@ -85,7 +103,7 @@ def test_mistakes_are_told(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(recipe, "translate", lambda model, vocabulary, texts, width=1: ["null"] * len(texts))
     assert recipe.run(epochs=1, out=tmp_path, quiet=True) == 1 / 12
     printed = capsys.readouterr().out
-    assert "greedy: 8.33 % of 12" in printed and "one: null instead of eins" in printed
+    assert "greedy: 8.33 % of 12" in printed and "one: 'null' instead of 'eins'" in printed
     assert printed.count("instead of") == 5
 
 
