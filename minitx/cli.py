@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from minitx import __version__
-from minitx.recipes import copy_reverse, masked_words, translate, vit_digits, write
+from minitx.recipes import copy_reverse, gpt, masked_words, translate, vit_digits, write
 from minitx.recipes.running import CHECKPOINT_NAME, RecipeError
 
 # Name for `minitx train` -> module whose `run` it calls, and whose docstring's first line describes it.
@@ -24,6 +24,7 @@ RECIPES = {
     "copy-reverse": copy_reverse,
     "translate": translate,
     "masked-words": masked_words,
+    "gpt": gpt,
     "write": write,
 }
 
