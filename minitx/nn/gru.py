@@ -81,7 +81,7 @@ def gru_layer(input, hidden, weight_ih, weight_hh, bias_ih=None, bias_hh=None, l
     Raises
     ------
     ValueError
-        If the shapes do not fit.
+        If the shapes do not fit, or one of the biases is missing.
 
     Examples
     --------
@@ -91,9 +91,9 @@ def gru_layer(input, hidden, weight_ih, weight_hh, bias_ih=None, bias_hh=None, l
             [0.25],
             [0.25]]])
     """
-    check_layer_shapes(3, input, (hidden,), weight_ih, weight_hh)
-    x = steps_first(input, reverse)  # (T, B, I)
-    over = steps_past_end(lengths, len(x), reverse)
+    check_layer_shapes(3, input, (hidden,), weight_ih, weight_hh, bias_ih, bias_hh)
+    over = steps_past_end(lengths, input.shape[1], reverse)
+    x = steps_first(input, over, reverse)  # (T, B, I)
     h = state_buffer(hidden, len(x))  # (T + 1, B, H)
     batch, size = hidden.shape
     gates = np.empty((len(x), batch, 3 * size), h.dtype)  # r, z, n

@@ -82,7 +82,7 @@ def lstm_layer(input, hidden, cell, weight_ih, weight_hh, bias_ih=None, bias_hh=
     Raises
     ------
     ValueError
-        If the shapes do not fit.
+        If the shapes do not fit, or one of the biases is missing.
 
     Examples
     --------
@@ -93,9 +93,9 @@ def lstm_layer(input, hidden, cell, weight_ih, weight_hh, bias_ih=None, bias_hh=
             [0.23],
             [0.5 ]]])
     """
-    check_layer_shapes(4, input, (hidden, cell), weight_ih, weight_hh)
-    x = steps_first(input, reverse)  # (T, B, I)
-    over = steps_past_end(lengths, len(x), reverse)
+    check_layer_shapes(4, input, (hidden, cell), weight_ih, weight_hh, bias_ih, bias_hh)
+    over = steps_past_end(lengths, input.shape[1], reverse)
+    x = steps_first(input, over, reverse)  # (T, B, I)
     h = state_buffer(hidden, len(x))  # (T + 1, B, H)
     c = state_buffer(cell, len(x))
     batch, size = hidden.shape

@@ -85,7 +85,7 @@ def rnn_layer(
     Raises
     ------
     ValueError
-        If the shapes do not fit.
+        If the shapes do not fit, one of the biases is missing, or the non-linearity is unknown.
 
     Examples
     --------
@@ -95,9 +95,11 @@ def rnn_layer(
             [0.642],
             [0.642]]])
     """
-    check_layer_shapes(1, input, (hidden,), weight_ih, weight_hh)
-    x = steps_first(input, reverse)  # (T, B, I)
-    over = steps_past_end(lengths, len(x), reverse)
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(f"unknown nonlinearity {nonlinearity!r}; choose 'tanh' or 'relu'")
+    check_layer_shapes(1, input, (hidden,), weight_ih, weight_hh, bias_ih, bias_hh)
+    over = steps_past_end(lengths, input.shape[1], reverse)
+    x = steps_first(input, over, reverse)  # (T, B, I)
     h = state_buffer(hidden, len(x))  # (T + 1, B, H)
     project_steps(x, weight_ih, None if bias_ih is None else bias_ih + bias_hh, out=h[1:])
     recurrent = np.empty_like(h[0])
@@ -225,6 +227,7 @@ class Recurrent(Module):
         TypeError
             If the input holds integers, or a state has another dtype.
         """
+        input = self._as_array(input)
         batch, steps = self._check_input(input)
         lengths = self._checked_lengths(lengths, batch, steps)
         states = self._initial_states(hx, batch)
@@ -248,6 +251,9 @@ class Recurrent(Module):
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh") if self.bias else ("weight_ih", "weight_hh")
         return [getattr(self, f"{name}_l{layer}{suffix}") for name in names]
 
+    def _as_array(self, values):
+        return values if hasattr(values, "dtype") else np.asarray(values, self.own_dtype())
+
     def _check_input(self, input):
         kind = type(self).__name__
         if len(input.shape) != 3 or input.shape[-1] != self.input_size:
@@ -267,7 +273,7 @@ class Recurrent(Module):
             return None
         kind = type(self).__name__
         lengths = np.asarray(lengths)
-        if lengths.shape != (batch,) or lengths.dtype.kind not in "iu":
+        if lengths.shape != (batch,) or (batch and lengths.dtype.kind not in "iu"):
             raise ValueError(
                 f"{kind}: lengths has shape {lengths.shape} and dtype {lengths.dtype}, expected ({batch},) integers; "
                 "give the number of real steps of each sequence in the batch."
@@ -289,10 +295,10 @@ class Recurrent(Module):
             return [np.zeros(shape, dtype)] * len(self.states)
         several = isinstance(hx, tuple | list)
         if several != (len(self.states) > 1) or (several and len(hx) != len(self.states)):
-            given = f"a {type(hx).__name__} of {len(hx)}" if several else f"one array of shape {tuple(hx.shape)}"
+            given = f"a {type(hx).__name__} of {len(hx)}" if several else f"one array of shape {np.shape(hx)}"
             wanted = "a pair (h_0, c_0)" if len(self.states) > 1 else "one array h_0"
             raise ValueError(f"{kind}: hx is {given}, expected {wanted}; every state of shape {shape}.")
-        states = list(hx) if several else [hx]
+        states = [self._as_array(state) for state in (hx if several else [hx])]
         for name, state in zip(self.states, states):
             if tuple(state.shape) != shape:
                 raise ValueError(

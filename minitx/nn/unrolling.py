@@ -24,23 +24,24 @@ def composed_recurrence(step, input, states, lengths=None, reverse=False):
     """Call `step(x_t, *states)`, which returns the new states, along a sequence; return what a recurrent op returns."""
     outputs = [None] * input.shape[1]
     for t in range(len(outputs))[:: -1 if reverse else 1]:
-        new = step(input[:, t], *states)
         if lengths is None:
+            new = step(input[:, t], *states)
             outputs[t] = new[0]
         else:
             going_on = (t < lengths)[:, None]
+            new = step(where(going_on, input[:, t], 0), *states)
             outputs[t] = where(going_on, new[0], 0)
             new = [where(going_on, after, before) for after, before in zip(new, states)]
         states = new
     return stack([*outputs, *states], axis=1)
 
 
-def check_layer_shapes(gates, input, states, weight_ih, weight_hh):
+def check_layer_shapes(gates, input, states, weight_ih, weight_hh, bias_ih, bias_hh):
     """Refuse arrays that do not belong together; the engine adds the name of the op and the shapes to the message.
 
     Examples
     --------
-    >>> check_layer_shapes(1, np.zeros((4, 7, 3)), [np.zeros((4, 5))], np.zeros((5, 3)), np.zeros((5, 5)))
+    >>> check_layer_shapes(1, np.zeros((4, 7, 3)), [np.zeros((4, 5))], np.zeros((5, 3)), np.zeros((5, 5)), None, None)
     """
     size = weight_hh.shape[-1]
     expected = (gates * size, input.shape[-1]), (gates * size, size)
@@ -51,18 +52,20 @@ def check_layer_shapes(gates, input, states, weight_ih, weight_hh):
         )
     if any(state.shape != (len(input), size) for state in states):
         raise ValueError(f"every initial state must have the shape (B, H) = {(len(input), size)}")
+    if (bias_ih is None) != (bias_hh is None):
+        raise ValueError("one bias is missing; give bias_ih and bias_hh, or neither")
 
 
-def steps_first(input, reverse):
-    """Return (B, T, I) as a contiguous (T, B, I), in the order in which the steps are taken.
+def steps_first(input, over, reverse):
+    """Return (B, T, I) as a contiguous (T, B, I), in the order in which the steps are taken, with 0 past the end.
 
     Examples
     --------
-    >>> steps_first(np.arange(6).reshape(1, 3, 2), reverse=True).tolist()
+    >>> steps_first(np.arange(6).reshape(1, 3, 2), None, reverse=True).tolist()
     [[[4, 5]], [[2, 3]], [[0, 1]]]
     """
-    steps = input.swapaxes(0, 1)
-    return np.ascontiguousarray(steps[::-1] if reverse else steps)
+    steps = input.swapaxes(0, 1)[:: -1 if reverse else 1]
+    return np.ascontiguousarray(steps if over is None else np.where(over, 0, steps))  # not even NaN gets through
 
 
 def steps_past_end(lengths, count, reverse):

@@ -127,7 +127,7 @@ class TestLengths:
         module, lengths = double(kind, 3, 4, **options), np.array([2, 5, 1])
         padding = np.arange(5) >= lengths[:, None]
         gradients = []
-        for filling in (0.0, 1e6):
+        for filling in (0.0, 1e6, np.nan, np.inf):
             x = normal(3, 5, 3)
             x[padding] = filling
             x = Tensor(x, requires_grad=True)
@@ -136,8 +136,9 @@ class TestLengths:
             ((output**2).sum() + (hidden_of(states) ** 3).sum()).backward()
             assert not x.grad[padding].any() and x.grad[~padding].all()
             gradients.append([parameter.grad for parameter in module.parameters()])
-        for one, two in zip(*gradients):
-            np.testing.assert_array_equal(one, two)
+        for one, *others in zip(*gradients):
+            for other in others:
+                np.testing.assert_array_equal(one, other)
 
 
 class TestStates:
@@ -208,8 +209,14 @@ class TestModule:
 
     @KINDS
     def test_empty_batch(self, kind):
-        output, states = kind(3, 4, bidirectional=True)(np.zeros((0, 5, 3), np.float32))
+        output, states = kind(3, 4, bidirectional=True)(np.zeros((0, 5, 3), np.float32), lengths=[])
         assert output.shape == (0, 5, 8) and hidden_of(states).shape == (2, 0, 4)
+
+    @KINDS
+    def test_lists_are_arrays_too(self, kind):
+        module, x, states = kind(3, 4), normal(2, 5, 3).astype(np.float32), normal(1, 2, 4).astype(np.float32)
+        hx, as_lists = ((states, states), (states.tolist(),) * 2) if kind is LSTM else (states, states)
+        np.testing.assert_array_equal(module(x.tolist(), as_lists)[0].data, module(x, hx)[0].data)
 
     def test_counted_without_memory(self):
         with shapes_only():
@@ -240,6 +247,8 @@ class TestMessages:
             (lambda: LSTM(3, 4)(X, (STATE, STATE[:, :1])), r"LSTM: the initial state c_0 has shape \(1, 1, 4\)"),
             (lambda: LSTM(3, 4)(X, STATE), r"LSTM: hx is one array of shape \(1, 2, 4\), expected a pair \(h_0, c_0\)"),
             (lambda: LSTM(3, 4)(X, (STATE,) * 3), "LSTM: hx is a tuple of 3, expected a pair"),
+            (lambda: LSTM(3, 4)(X, (STATE, None)), r"LSTM: the initial state c_0 has shape \(\), expected \(1, 2, 4\)"),
+            (lambda: LSTM(3, 4)(X, 0), r"LSTM: hx is one array of shape \(\), expected a pair"),
             (lambda: GRU(3, 4)(X, (STATE, STATE)), "GRU: hx is a tuple of 2, expected one array h_0"),
             (lambda: RNN(3, 4)(X, lengths=[5]), r"RNN: lengths has shape \(1,\) and dtype int64, expected \(2,\)"),
             (lambda: RNN(3, 4)(X, lengths=[5.0, 1.0]), "dtype float64, expected"),
@@ -249,6 +258,14 @@ class TestMessages:
             (
                 lambda: rnn_layer(X, STATE, np.ones((4, 3)), np.ones((4, 4))),
                 r"rnn_layer: .* the shape \(B, H\) = \(2, 4\)",
+            ),
+            (
+                lambda: lstm_layer(X, *STATE, *STATE, np.ones((16, 3)), np.ones((16, 4)), None, np.ones(16)),
+                "^lstm_layer: one bias is missing; give bias_ih and bias_hh, or neither",
+            ),
+            (
+                lambda: rnn_layer(X, *STATE, np.ones((4, 3)), np.ones((4, 4)), nonlinearity="gelu"),
+                "^rnn_layer: unknown nonlinearity 'gelu'; choose 'tanh' or 'relu'",
             ),
         ],
     )
