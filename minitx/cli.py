@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from minitx import __version__
-from minitx.recipes import copy_reverse, gpt, masked_words, translate, vit_digits, write
+from minitx.recipes import caption, copy_reverse, gpt, masked_words, translate, vit_digits, write
 from minitx.recipes.running import CHECKPOINT_NAME, RecipeError
 
 # Name for `minitx train` -> module whose `run` it calls, and whose docstring's first line describes it.
@@ -25,6 +25,7 @@ RECIPES = {
     "translate": translate,
     "masked-words": masked_words,
     "gpt": gpt,
+    "caption": caption,
     "write": write,
 }
 
