@@ -77,6 +77,8 @@ def greedy_search(step, state, start, end, max_length):
     ------
     ValueError
         If an argument makes no sense, or if `step` returns what is no distribution.
+    TypeError
+        If `step` returns no pair.
 
     Examples
     --------
@@ -151,7 +153,7 @@ def next_token_probabilities(log_probabilities, temperature=1.0, top_k=None, top
     Raises
     ------
     ValueError
-        If an argument makes no sense.
+        If an argument makes no sense, or a row holds NaN or forbids every token.
 
     Examples
     --------
@@ -164,10 +166,15 @@ def next_token_probabilities(log_probabilities, temperature=1.0, top_k=None, top
     array([[0.56, 0.  , 0.44]])
     """
     log_probabilities = np.asarray(log_probabilities, float)
-    count = log_probabilities.shape[1]
-    if not temperature > 0:
+    if log_probabilities.ndim != 2 or not np.isfinite(log_probabilities.max(axis=1, initial=-np.inf)).all():
         raise ValueError(
-            f"sampling: temperature={temperature} is not positive.\n"
+            f"sampling: log-probabilities of shape {log_probabilities.shape} are no rows to draw from.\n"
+            "Give (R, V), such as log_p[None] for a single row, without NaN and with a possible token in each."
+        )
+    count = log_probabilities.shape[1]
+    if not 0 < temperature < np.inf:
+        raise ValueError(
+            f"sampling: temperature={temperature} is not positive and finite.\n"
             "Give a number above 0; greedy_search is what remains in the limit of 0."
         )
     if top_k is not None and not 1 <= operator.index(top_k) <= count:
@@ -232,7 +239,7 @@ def beam_search(step, state, start, end, max_length, beam_width, length_penalty=
     ([2], np.float64(0.27))
     """
     start = _check_search("beam_search", state, start, max_length)
-    _check_beam(beam_width, n_best)
+    _check_beam(beam_width, length_penalty, n_best)
     ended = [[] for _ in start]  # hypotheses, for each item of the batch
     prefixes = [[] for _ in start]  # tokens of each live hypothesis, the rows that `step` works on
     owners = np.arange(len(start))  # the item of each row, ascending
@@ -241,7 +248,7 @@ def beam_search(step, state, start, end, max_length, beam_width, length_penalty=
     for length in range(1, max_length + 1):
         if not len(tokens):
             break
-        log_p, state = _call("beam_search", step, tokens, state)
+        log_p, state = _call("beam_search", step, tokens, state, end)
         count = log_p.shape[1]
         if beam_width is not None and beam_width > count:
             raise ValueError(
@@ -303,7 +310,8 @@ def select_rows(state, rows):
     if isinstance(state, dict):
         return {key: select_rows(part, rows) for key, part in state.items()}
     if isinstance(state, tuple | list):
-        return type(state)([select_rows(part, rows) for part in state])
+        parts = [select_rows(part, rows) for part in state]
+        return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)  # named tuples take them singly
     if not isinstance(state, np.ndarray | Tensor):
         raise TypeError(
             f"select_rows: a state must not hold a {type(state).__name__}.\n"
@@ -321,7 +329,7 @@ def _one_each(where, step, state, start, end, max_length, choose):
     for _ in range(max_length):
         if not len(live):
             break
-        log_p, state = _call(where, step, tokens, state)
+        log_p, state = _call(where, step, tokens, state, end)
         tokens = choose(log_p)
         totals[live] += log_p[np.arange(len(live)), tokens]
         going_on = np.array([token != end for token in tokens])
@@ -337,11 +345,16 @@ def _one_each(where, step, state, start, end, max_length, choose):
     ]
 
 
-def _call(where, step, tokens, state):
+def _call(where, step, tokens, state, end):
     """Call `step`; return a copy of its log-probabilities in float64, (R, V), and the state, both checked."""
     with no_grad():
-        log_p, state = step(tokens, state)
-    log_p = np.array(log_p, float)
+        result = step(tokens, state)
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        raise TypeError(
+            f"{where}: step returned a {type(result).__name__}, not a pair.\n"
+            "Let it return (log_probabilities, state); the state may be None."
+        )
+    log_p, state = np.array(result[0], float), result[1]
     if log_p.ndim != 2 or len(log_p) != len(tokens) or not log_p.shape[1]:
         raise ValueError(
             f"{where}: step returned log-probabilities of shape {log_p.shape} for {len(tokens)} hypotheses.\n"
@@ -354,10 +367,21 @@ def _call(where, step, tokens, state):
             f"{where}: step returned {found:.4g}, which is no log-probability; they are 0 or less.\n"
             + ("Look for the first NaN in the model." if np.isnan(found) else "Pass logits through log_softmax.")
         )
+    shares = np.exp(log_p).sum(axis=1)
+    if (shares > 1.01).any():
+        raise ValueError(
+            f"{where}: the probabilities that step returned add up to {shares.max():.4g}, which is more than 1.\n"
+            "Pass logits through log_softmax."
+        )
     if (top == -np.inf).any():
         raise ValueError(
             f"{where}: step forbids every token (-inf) for hypothesis {(top == -np.inf).argmax()}.\n"
             "Leave at least one token possible at every step, be it the end."
+        )
+    if end is not None and end not in range(log_p.shape[1]):
+        raise ValueError(
+            f"{where}: end={end!r} is none of the {log_p.shape[1]} tokens, so nothing would ever end.\n"
+            f"Give a number from 0 to {log_p.shape[1] - 1}, or None if no token ends a sequence."
         )
     _check_state(where, state, len(tokens))
     return log_p, state
@@ -389,12 +413,16 @@ def _check_state(where, state, count):
         )
 
 
-def _check_beam(beam_width, n_best):
+def _check_beam(beam_width, length_penalty, n_best):
     if beam_width is not None and operator.index(beam_width) < 1:
         raise ValueError(f"beam_search: beam_width={beam_width} keeps nothing.\nGive at least 1; 1 is greedy search.")
     if operator.index(n_best) < 1 or (beam_width is not None and n_best > beam_width):
         raise ValueError(
             f"beam_search: n_best={n_best} of a beam of width {beam_width}.\nGive 1 to beam_width, or widen the beam."
+        )
+    if not np.isfinite(length_penalty):
+        raise ValueError(
+            f"beam_search: length_penalty={length_penalty} is no exponent.\nGive a number; 0 is no penalty."
         )
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -148,8 +149,8 @@ class TestBeamSearch:
         assert best(6, 2.0) == Hypothesis([1] * 6, pytest.approx(-2.3), pytest.approx(-2.3 / (11 / 6) ** 2), False)
 
     def test_what_goes_on_may_still_overtake_by_its_length(self):
-        # to end at once costs 0.5; to go on costs 0.6 once and nothing later: -0.6 / (10/6)^2 = -0.22 after five steps
-        table = np.array([[-0.5, -0.6], [-9.0, 0.0]])
+        # to end at once costs 0.7; to go on costs 0.8 once and nothing later: -0.8 / (10/6)^2 = -0.29 after five steps
+        table = np.array([[-0.7, -0.8], [-9.0, 0.0]])
 
         def step(tokens, state):
             return table[tokens], state
@@ -202,6 +203,11 @@ class TestBeamSearch:
         assert beam_search(tree.step, tree.state(), [0], 0, 4, 3)
         with pytest.raises(ValueError, match=r"beam_width=4 is wider than the vocabulary of 3 tokens.\n.*None"):
             beam_search(tree.step, tree.state(), [0], 0, 4, 4)
+
+    @pytest.mark.parametrize("length_penalty", [math.nan, math.inf])
+    def test_no_exponent(self, length_penalty):
+        with pytest.raises(ValueError, match=f"length_penalty={length_penalty} is no exponent"):
+            beam_search(None, None, [0], 0, 5, 2, length_penalty)
 
     @pytest.mark.parametrize("n_best", [0, 3])
     def test_more_results_than_the_beam_holds(self, n_best):
@@ -276,6 +282,7 @@ class TestEverySearch:
             ([[np.nan, -1.0]], "returned nan, which is no log-probability.*\n.*first NaN"),
             ([[2.5, -1.0]], "returned 2.5, which is no log-probability.*\n.*log_softmax"),
             ([[np.inf, -1.0]], "returned inf"),
+            ([[-0.1, -0.2]], "add up to 1.724, which is more than 1.\nPass logits through log_softmax"),
             ([0.0, -1.0], r"shape \(2,\) for 1 hypotheses.\n.*\(1, V\)"),
             ([[-1.0, -1.0]] * 2, r"shape \(2, 2\) for 1 hypotheses"),
             (np.zeros((1, 0)), r"shape \(1, 0\) for 1 hypotheses"),
@@ -284,6 +291,29 @@ class TestEverySearch:
     def test_no_distribution(self, search, returned, complaint):
         with pytest.raises(ValueError, match=complaint):
             search(lambda tokens, state: (np.array(returned), state), None, [0], 0, 5)
+
+    @pytest.mark.parametrize("search", SEARCHES)
+    def test_no_pair(self, search):
+        with pytest.raises(TypeError, match="step returned a ndarray, not a pair.\n.*the state may be None"):
+            search(lambda tokens, state: np.log([[0.5, 0.5]]), None, [0], 0, 5)
+
+    @pytest.mark.parametrize("search", SEARCHES)
+    @pytest.mark.parametrize("end", [2, -1, "a"])
+    def test_an_end_that_is_no_token(self, search, end):
+        with pytest.raises(ValueError, match=f"end={end!r} is none of the 2 tokens.*\n.*0 to 1, or None"):
+            search(lambda tokens, state: (np.log([[0.5, 0.5]]), state), None, [0], end, 5)
+
+    @pytest.mark.parametrize("search", SEARCHES)
+    def test_the_state_may_be_a_named_tuple(self, search):
+        class Pair(NamedTuple):
+            one: np.ndarray
+            two: np.ndarray
+
+        def step(tokens, state):
+            return np.where(state.one[:, None] < state.two[:, None], [[0.0, -np.inf]], [[-np.inf, 0.0]]), state
+
+        found = search(step, Pair(np.array([0, 3]), np.array([1, 1])), [1, 1], 0, 3)
+        assert [h.tokens for h in found] == [[], [1, 1, 1]]
 
     @pytest.mark.parametrize("search", SEARCHES)
     def test_state_with_layers_first(self, search):
@@ -398,7 +428,8 @@ class TestSampling:
     @pytest.mark.parametrize(
         ("options", "complaint"),
         [
-            ({"temperature": 0.0}, "temperature=0.0 is not positive.\n.*greedy"),
+            ({"temperature": 0.0}, "temperature=0.0 is not positive and finite.\n.*greedy"),
+            ({"temperature": math.inf}, "temperature=inf is not positive and finite"),
             ({"temperature": math.nan}, "temperature=nan"),
             ({"top_k": 0}, "top_k=0 of a vocabulary of 4 tokens"),
             ({"top_k": 5}, "top_k=5 of a vocabulary of 4 tokens"),
@@ -409,3 +440,8 @@ class TestSampling:
     def test_impossible_options(self, options, complaint):
         with pytest.raises(ValueError, match=complaint):
             next_token_probabilities(np.log(np.full((1, 4), 0.25)), **options)
+
+    @pytest.mark.parametrize("rows", [np.log([0.5, 0.5]), [[0.0, np.nan]], [[-np.inf, -np.inf]], np.zeros((1, 0))])
+    def test_no_rows_to_draw_from(self, rows):
+        with pytest.raises(ValueError, match=r"are no rows to draw from.\n.*log_p\[None\]"):
+            next_token_probabilities(rows)
