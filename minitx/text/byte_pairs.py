@@ -100,8 +100,8 @@ class BytePairVocabulary:
                 f"Give {FIRST_MERGE} and the number of merges that you want."
             )
         counts = collections.Counter()
-        for text in as_texts(texts):
-            counts.update(WORD_PATTERN.findall(check_text("BytePairVocabulary.train", text)))
+        for text in as_texts("BytePairVocabulary.train", texts):
+            counts.update(WORD_PATTERN.findall(text))
         return cls(_learn_merges({word: _byte_numbers(word) for word in counts}, counts, size - FIRST_MERGE))
 
     def __len__(self):

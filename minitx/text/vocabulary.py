@@ -116,7 +116,8 @@ class CharacterVocabulary(Vocabulary):
     """
 
     def __init__(self, texts, unknown=False):
-        super().__init__(sorted({character for text in as_texts(texts) for character in text}), unknown)
+        texts = as_texts("CharacterVocabulary", texts)
+        super().__init__(sorted({character for text in texts for character in text}), unknown)
 
     def split(self, text):
         """Return the characters of a text."""
@@ -151,7 +152,7 @@ class WordVocabulary(Vocabulary):
     """
 
     def __init__(self, texts, min_count=1, unknown=False):
-        counts = collections.Counter(word for text in as_texts(texts) for word in text.split())
+        counts = collections.Counter(word for text in as_texts("WordVocabulary", texts) for word in text.split())
         words = [word for word, count in counts.items() if count >= min_count]
         super().__init__(sorted(words, key=lambda word: (-counts[word], word)), unknown)
 
@@ -193,6 +194,7 @@ def pad_sequences(sequences, pad=PAD):
     >>> lengths
     array([3, 1])
     """
+    sequences = list(sequences)
     rows = [np.asarray(sequence) for sequence in sequences]
     for number, row in enumerate(rows):
         if row.ndim != 1 or (row.size and row.dtype.kind not in "iu"):
@@ -207,15 +209,15 @@ def pad_sequences(sequences, pad=PAD):
     return tokens, lengths
 
 
-def as_texts(texts):
-    """Return texts as a list; a single one may come alone.
+def as_texts(where, texts):
+    """Return texts as a list; a single one may come alone. Raise `TypeError` in the name of `where` if one is no text.
 
     Examples
     --------
-    >>> as_texts("one text"), as_texts(("two", "texts"))
+    >>> as_texts("train", "one text"), as_texts("train", ("two", "texts"))
     (['one text'], ['two', 'texts'])
     """
-    return [texts] if isinstance(texts, str) else list(texts)
+    return [check_text(where, text) for text in ([texts] if isinstance(texts, str) else texts)]
 
 
 def check_text(where, text):

@@ -80,6 +80,13 @@ class TestVocabularies:
             CharacterVocabulary("y").encode(text)
 
 
+    @pytest.mark.parametrize("make", [CharacterVocabulary, WordVocabulary])
+    @pytest.mark.parametrize("wrong", [None, 5, ["y"], b"y"])
+    def test_no_texts(self, make, wrong):
+        with pytest.raises(TypeError, match=f"{make.__name__}: expected a text, found {type(wrong).__name__}"):
+            make(["y", wrong])
+
+
 class TestPadSequences:
     def test_lengths_and_padding(self):
         tokens, lengths = pad_sequences([[1], [], (2, 3)], pad=9)
@@ -95,3 +102,5 @@ class TestPadSequences:
     def test_no_sequence(self, wrong):
         with pytest.raises(ValueError, match="sequence 1 is no list of token numbers"):
             pad_sequences([[1], wrong])
+        with pytest.raises(ValueError, match="sequence 1 is no list of token numbers"):
+            pad_sequences(iter([[1], wrong]))
