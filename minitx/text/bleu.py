@@ -67,7 +67,7 @@ def corpus_bleu(hypotheses, references, max_order=4, smoothing="exp", smoothing_
     Raises
     ------
     ValueError
-        If there are no hypotheses, not as many references, or an unknown smoothing.
+        If there are no hypotheses, not as many references, an unknown smoothing, or a negative value for it.
     TypeError
         If something is neither a text nor a list of tokens.
 
@@ -187,6 +187,8 @@ def bleu_from_counts(counts, smoothing="exp", smoothing_value=None, effective_or
         raise ValueError(f"bleu: unknown smoothing {smoothing!r}.\nChoose one of {', '.join(SMOOTHING_VALUES)}.")
     if smoothing_value is None:
         smoothing_value = SMOOTHING_VALUES[smoothing]
+    elif not smoothing_value >= 0:
+        raise ValueError(f"bleu: smoothing_value={smoothing_value} takes matches away.\nGive 0 or more.")
     if not any(counts.matches):
         return 0.0
     logs, halvings = [], 0

@@ -114,6 +114,7 @@ class TestProperties:
         (([3], [["a"]]), TypeError, "a int is neither a text nor a list of tokens"),
         ((["a"], [["a", None]]), TypeError, "a NoneType is neither"),
         ((["a"], ["a"], 0), ValueError, "max_order=0"),
+        ((["a"], ["a"], 4, "floor", -1), ValueError, "smoothing_value=-1 takes matches away"),
         ((["a"], ["a"], 4, "laplace"), ValueError, "unknown smoothing 'laplace'.\n.*none, floor, add-k, exp"),
     ],
 )
