@@ -43,7 +43,7 @@ def token_log_probabilities(logits_of, tokens, window, context=None, batch_size=
     Raises
     ------
     ValueError
-        If there are fewer than two tokens, or `context` does not leave a token of the window.
+        If there are fewer than two tokens, `context` does not leave a token of the window, or the logits do not fit.
 
     Examples
     --------
@@ -53,6 +53,11 @@ def token_log_probabilities(logits_of, tokens, window, context=None, batch_size=
     (array([-1.39, -1.39, -1.39]), 4.0)
     """
     tokens = np.asarray(tokens)
+    if tokens.ndim != 1 or (tokens.size and tokens.dtype.kind not in "iu"):
+        raise ValueError(
+            f"token_log_probabilities: tokens have shape {tokens.shape} and dtype {tokens.dtype}, expected one text.\n"
+            "Give the numbers that a vocabulary makes of it: vocabulary.encode(text)."
+        )
     count = len(tokens) - 1
     context = window // 2 if context is None else context
     if count < 1:
@@ -73,6 +78,12 @@ def token_log_probabilities(logits_of, tokens, window, context=None, batch_size=
         with no_grad():
             logits = logits_of(tokens[places])
         logits = logits.numpy() if isinstance(logits, Tensor) else np.asarray(logits)
+        if logits.shape[:-1] != places.shape or not 0 <= tokens.min() <= tokens.max() < logits.shape[-1]:
+            raise ValueError(
+                f"token_log_probabilities: logits of shape {logits.shape} for windows of shape {places.shape} with "
+                f"tokens from {tokens.min()} to {tokens.max()}.\n"
+                "There must be one for every token of the vocabulary, (B, T, V); use the vocabulary of the model."
+            )
         log_p = log_softmax(logits.astype(np.float64))
         log_p = np.take_along_axis(log_p, tokens[places + 1][..., None], axis=2)[..., 0]  # (B, T)
         for start, row in zip(places[:, 0], log_p):
@@ -95,6 +106,11 @@ def perplexity(log_probabilities, count=None):
     -------
     float
 
+    Raises
+    ------
+    ValueError
+        If there is no token.
+
     Examples
     --------
     >>> perplexity(np.log([0.5, 0.125]))
@@ -103,4 +119,7 @@ def perplexity(log_probabilities, count=None):
     2.0
     """
     log_probabilities = np.asarray(log_probabilities)
-    return float(np.exp(-log_probabilities.sum() / (log_probabilities.size if count is None else count)))
+    count = log_probabilities.size if count is None else count
+    if not count > 0:
+        raise ValueError(f"perplexity: a mean over {count} tokens.\nGive the log-probability of at least one token.")
+    return float(np.exp(-log_probabilities.sum() / count))

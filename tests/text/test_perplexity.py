@@ -80,3 +80,25 @@ def test_nothing_to_predict(tokens):
 def test_context_that_leaves_nothing(context):
     with pytest.raises(ValueError, match=rf"context={context} of window=4 leaves no token to predict.\nChoose"):
         token_log_probabilities(looks_back(1), [1, 2, 3], 4, context)
+
+
+@pytest.mark.parametrize("tokens", [[[1, 2]], [0.5, 1.0], "text"])
+def test_no_row_of_tokens(tokens):
+    with pytest.raises(ValueError, match="tokens have shape .*, expected one text.\n.*encode"):
+        token_log_probabilities(looks_back(1), tokens, window=4)
+
+
+@pytest.mark.parametrize("tokens", [[1, 6], [1, -1]])
+def test_tokens_of_another_vocabulary(tokens):
+    with pytest.raises(ValueError, match=r"logits of shape \(1, 1, 6\) .* tokens from -?1 to [16].\n.*\(B, T, V\)"):
+        token_log_probabilities(lambda tokens: np.zeros((*tokens.shape, 6)), tokens, window=4)
+
+
+def test_logits_of_one_step_only():
+    with pytest.raises(ValueError, match=r"logits of shape \(1, 6\) for windows of shape \(1, 2\)"):
+        token_log_probabilities(lambda tokens: np.zeros((len(tokens), 6)), [1, 2, 3], window=4)
+
+
+def test_perplexity_of_nothing():
+    with pytest.raises(ValueError, match="perplexity: a mean over 0 tokens"):
+        perplexity([])
