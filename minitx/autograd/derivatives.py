@@ -149,6 +149,8 @@ def sequential_jacobian(function, x, step, output):
     ------
     GraphError
         If the function computes its output outside of the graph.
+    TypeError
+        If `x` holds integers, or the function returns anything but one Tensor.
     ValueError
         If `x` and the outputs are not sequences of one batch, or there is no such step or output.
 
@@ -158,10 +160,16 @@ def sequential_jacobian(function, x, step, output):
     >>> sequential_jacobian(lambda x: x * x[:, ::-1], x, step=0, output=0)[..., 0]
     array([[4., 0., 0., 1.]])
     """
+    x = Tensor(x, requires_grad=True)
     y, pullback = vjp(function, x)
-    if y.ndim != 3 or np.ndim(x) != 3 or len(y) != len(x):
+    if isinstance(y, tuple):
+        raise TypeError(
+            f"sequential_jacobian: the function returned {len(y)} things; let it return one Tensor (of what a recurrent "
+            "layer returns, the outputs without the states: lambda x: layer(x)[0])."
+        )
+    if y.ndim != 3 or x.ndim != 3 or len(y) != len(x):
         raise ValueError(
-            f"sequential_jacobian: x has shape {np.shape(x)} and the function gave {y.shape}; both must be sequences "
+            f"sequential_jacobian: x has shape {x.shape} and the function gave {y.shape}; both must be sequences "
             "of one batch, (B, T, inputs) and (B, T, outputs). For a single sequence give x[None]."
         )
     sequences, steps, outputs = y.shape

@@ -165,6 +165,16 @@ def test_what_has_no_sequential_jacobian(shape, options, told):
         sequential_jacobian(function, normal(*shape), **options)
 
 
+def test_sequential_jacobian_of_outputs_and_states_together():
+    with pytest.raises(TypeError, match=r"^sequential_jacobian: the function returned 2 things.*layer\(x\)\[0\]"):
+        sequential_jacobian(lambda x: (x, x[:, -1]), normal(2, 4, 3), step=0, output=0)
+
+
+def test_sequential_jacobian_of_integers():
+    with pytest.raises(TypeError, match="int64"):
+        sequential_jacobian(tanh, np.ones((2, 4, 3), int), step=0, output=0)
+
+
 def test_hessian_vector_product_of_a_quadratic_form():
     a = normal(4, 4)
     v = normal(4, seed=2)
