@@ -164,8 +164,8 @@ def sequential_jacobian(function, x, step, output):
     y, pullback = vjp(function, x)
     if isinstance(y, tuple):
         raise TypeError(
-            f"sequential_jacobian: the function returned {len(y)} things; let it return one Tensor (of what a recurrent "
-            "layer returns, the outputs without the states: lambda x: layer(x)[0])."
+            f"sequential_jacobian: the function returned {len(y)} things; let it return one Tensor (of what a "
+            "recurrent layer returns, the outputs without the states: lambda x: layer(x)[0])."
         )
     if y.ndim != 3 or x.ndim != 3 or len(y) != len(x):
         raise ValueError(
