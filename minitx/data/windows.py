@@ -1,8 +1,8 @@
 """Windows: a long text cut into pieces as long as a model reads at once, at other places in every epoch.
 
 The text is cut into windows of twice the length, each of which begins in the middle of the one before; training reads
-a piece of each that begins at a random place of its first half. So every place of the text is read once an epoch, and
-no two epochs cut the text alike.
+a piece of each that begins at a random place of its first half. So every place but those near the two ends is read
+once an epoch on average, and no two epochs cut the text alike.
 
 Source: Radford et al. 2019, section 2 (a language model reads pieces of a long text). Lecture concept: GPT (D1).
 Notebook: 09.
