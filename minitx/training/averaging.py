@@ -24,7 +24,7 @@ def average_checkpoints(paths):
 
     Parameters
     ----------
-    paths : sequence of str or Path
+    paths : iterable of str or Path
         Files that `save_checkpoint` wrote in the course of one training.
 
     Returns
@@ -56,6 +56,7 @@ def average_checkpoints(paths):
     >>> averaged
     {'weight': array([[3.]], dtype=float32)}
     """
+    paths = paths if isinstance(paths, str | Path) else list(paths)
     if isinstance(paths, str | Path) or not paths:
         raise ValueError(
             f"average_checkpoints: got {paths!r}, expected a list of files; "

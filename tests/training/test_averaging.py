@@ -49,6 +49,13 @@ def test_one_checkpoint_is_its_own_mean(tmp_path):
         np.testing.assert_array_equal(array, model.state_dict()[name])
 
 
+def test_paths_may_be_found_by_a_pattern(tmp_path):
+    saved(tmp_path, Tiny(1), Tiny(3))
+    assert average_checkpoints(tmp_path.glob("*.npz"))["running"] == 2
+    with pytest.raises(ValueError, match="expected a list of files"):
+        average_checkpoints(tmp_path.glob("*.txt"))
+
+
 def test_many_small_numbers_lose_no_digits(tmp_path):
     paths = saved(tmp_path, *[Tiny(16777216), *[Tiny(1.0)] * 3])  # float32 cannot hold 2^24 + 1
     assert average_checkpoints(paths)["weight"][0, 0] == np.float32((2**24 + 3) / 4)
