@@ -130,8 +130,7 @@ def fit_and_save(trainer, epochs, out, resume=False):
         try:
             trainer.load(trainer.checkpoint)
         except ValueError as error:
-            reason = str(error).partition("\n")[0]
-            raise RecipeError(f"cannot resume, was the seed another one? {reason}") from error
+            raise RecipeError(f"cannot resume: {' '.join(str(error).split())}") from error
         if trainer.epoch > epochs:
             raise RecipeError(
                 f"{trainer.checkpoint} is {trainer.epoch} epochs old already; give --epochs as many or more"

@@ -74,10 +74,19 @@ def test_another_seed_cannot_resume(tmp_path):
     fit_and_save(a_trainer(), 1, open_results(tmp_path))
     other = a_trainer(seed=1)
     before = other.model.state_dict()
-    with pytest.raises(RecipeError, match="cannot resume, was the seed another one.*'seed': 1.*'seed': 0") as caught:
+    with pytest.raises(RecipeError, match="cannot resume: .*'seed': 1.*'seed': 0.*Build the model,") as caught:
         fit_and_save(other, 2, open_results(tmp_path, resume=True), resume=True)
     assert "\n" not in str(caught.value)
     assert all(np.array_equal(before[name], array) for name, array in other.model.state_dict().items())
+
+
+def test_a_damaged_checkpoint_cannot_be_resumed(tmp_path):
+    fit_and_save(a_trainer(), 1, open_results(tmp_path))
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(RecipeError, match="cannot resume: .*whole .npz file.* was cut short or damaged") as caught:
+        fit_and_save(a_trainer(), 2, open_results(tmp_path, resume=True), resume=True)
+    assert "\n" not in str(caught.value) and "seed" not in str(caught.value)
 
 
 def test_figures_are_written_and_listed(tmp_path, capsys):
