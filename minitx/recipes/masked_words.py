@@ -84,6 +84,7 @@ def run(seed=0, epochs=120, out="minitx-masked-words", resume=False, quiet=False
     seconds = time.perf_counter() - started
 
     counts = np.bincount(vocabulary.encode(text), minlength=len(vocabulary) + 1)
+    counts[UNKNOWN] = 0  # never asked for
     _, answers = cover_each_word(vocabulary.encode(held_out), len(vocabulary))
     guess_loss, guess_accuracy = frequency_baseline(counts, answers[answers != -100])
     accuracy = history["validation_accuracy"][-1]
