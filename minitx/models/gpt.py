@@ -213,8 +213,19 @@ class GPT(Module):
             Shape (R, V), of the next token.
         state : list
             Arrays whose first axis is the texts, R.
+
+        Raises
+        ------
+        ValueError
+            If `tokens` are not one for each text, and as `extend` does.
         """
-        logits, state = self.extend(np.asarray(tokens)[:, None], state)
+        tokens = np.asarray(tokens)
+        if tokens.ndim != 1:
+            raise ValueError(
+                f"GPT.step: tokens have shape {tokens.shape}, expected (texts,);\n"
+                "give the latest token of each text, such as prompt[:, -1]."
+            )
+        logits, state = self.extend(tokens[:, None], state)
         return log_softmax(logits[:, 0].numpy(), -1), state
 
     def _embed(self, tokens, past):

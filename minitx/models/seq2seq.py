@@ -191,18 +191,23 @@ class Seq2SeqTransformer(Module):
         Raises
         ------
         ValueError
-            If `max_len` tokens have been given already.
+            If `tokens` are not one for each target, or `max_len` have been given already.
         RuntimeError
             If dropout is active.
         """
-        past = state["past"]
+        tokens, past = np.asarray(tokens), state["past"]
+        if tokens.ndim != 1:
+            raise ValueError(
+                f"Seq2SeqTransformer: step got tokens of shape {tokens.shape}, expected (batch,); "
+                "give the latest token of each target, such as target[:, -1]."
+            )
         position = 0 if past is None else past[0][0].shape[-2]
         if position == self.max_len:
             raise ValueError(
                 f"Seq2SeqTransformer: this would be token {position + 1} of the target, but positions only go up to "
                 f"max_len={self.max_len}; stop decoding earlier (max_length), or build the model with a larger max_len."
             )
-        embedded = self.embedding(np.asarray(tokens)[:, None]) * math.sqrt(self.embedding.embedding_dim)
+        embedded = self.embedding(tokens[:, None]) * math.sqrt(self.embedding.embedding_dim)
         x = embedded + self.positions.encoding[position]  # (B, 1, D)
         x, past = self.transformer.decoder.extend(x, state["memory"], past, state["padding"])
         logits = linear(x, self.embedding.weight)  # (B, 1, V)

@@ -199,6 +199,8 @@ def test_texts_longer_than_the_table():
         (lambda model: model(TOKENS + 8), IndexError, "the table has 12 rows"),
         (lambda model: model.start(TOKENS[:, :0]), ValueError, "at least 1 token"),
         (lambda model: model.start(TOKENS[0]), ValueError, r"the prompt has shape \(5,\)"),
+        (lambda model: model.step(1, None), ValueError, r"tokens have shape \(\), expected \(texts,\)"),
+        (lambda model: model.step(TOKENS[:, :1], None), ValueError, r"tokens have shape \(2, 1\), expected \(texts,\)"),
     ],
 )
 def test_mistakes(call, error, message):

@@ -167,6 +167,13 @@ def test_steps_end_with_the_positions():
         model.step(TARGET[:, 0], state)
 
 
+@pytest.mark.parametrize("tokens", [1, TARGET[:, :1]])
+def test_a_step_takes_one_token_of_each_target(tokens):
+    model = model_of().eval()
+    with pytest.raises(ValueError, match=r"step got tokens of shape \(.*\), expected \(batch,\)"):
+        model.step(tokens, model.start(SOURCE))
+
+
 def test_steps_need_evaluation():
     model = model_of(dropout=0.1)
     with pytest.raises(RuntimeError, match=r"call model.eval\(\) first"):
