@@ -50,6 +50,36 @@ def activation_named(activation, owner):
     return activations[activation]
 
 
+def check_depth(caches, layers, owner):
+    """Refuse caches of a stack with more or fewer layers.
+
+    Parameters
+    ----------
+    caches : list
+        One for each layer.
+    layers : ModuleList
+    owner : str
+        The name of the stack, for the message.
+
+    Raises
+    ------
+    ValueError
+        If they are not equally many.
+
+    Examples
+    --------
+    >>> check_depth([None] * 3, ModuleList(), "MyStack")
+    Traceback (most recent call last):
+        ...
+    ValueError: MyStack: got caches of 3 layers, but has 0; go on with those that the same module has made.
+    """
+    if len(caches) != len(layers):
+        raise ValueError(
+            f"{owner}: got caches of {len(caches)} layers, but has {len(layers)}; "
+            "go on with those that the same module has made."
+        )
+
+
 class TransformerEncoderLayer(Module):
     """Self-attention and a feed-forward network, each with residual and norm; in boolean masks, True means *blocked*.
 
@@ -274,8 +304,16 @@ class TransformerEncoder(Module):
         x : Tensor
             Shape (B, n, D).
         caches : list of tuple
+
+        Raises
+        ------
+        ValueError
+            If the caches are those of other sequences or of another stack.
+        RuntimeError
+            If dropout is active.
         """
         caches = [None] * len(self.layers) if caches is None else list(caches)
+        check_depth(caches, self.layers, "TransformerEncoder")
         for number, layer in enumerate(self.layers):
             x, caches[number] = layer.extend(x, caches[number])
         return (x if self.norm is None else self.norm(x)), caches

@@ -24,7 +24,7 @@ from minitx.nn.initialization import xavier_uniform
 from minitx.nn.linear import Linear
 from minitx.nn.module import Module, Parameter
 from minitx.nn.normalization import LayerNorm
-from minitx.nn.transformer import TransformerEncoder, TransformerEncoderLayer, activation_named
+from minitx.nn.transformer import TransformerEncoder, TransformerEncoderLayer, activation_named, check_depth
 
 
 class TransformerDecoderLayer(Module):
@@ -286,6 +286,13 @@ memory_is_causal
             Shape (B, n, D).
         caches : list of tuple
 
+        Raises
+        ------
+        ValueError
+            If the caches are those of other sequences or of another stack.
+        RuntimeError
+            If dropout is active.
+
         Examples
         --------
         >>> decoder = TransformerDecoder(TransformerDecoderLayer(8, 2, dim_feedforward=16), num_layers=3).eval()
@@ -296,6 +303,8 @@ memory_is_causal
         (5, 1, 8)
         """
         caches = [None] * len(self.layers) if caches is None else list(caches)
+        check_depth(caches, self.layers, "TransformerDecoder")
+        check_depth(memory_caches, self.layers, "TransformerDecoder")
         for number, layer in enumerate(self.layers):
             x, caches[number] = layer.extend(x, memory_caches[number], caches[number], memory_key_padding_mask)
         return (x if self.norm is None else self.norm(x)), caches

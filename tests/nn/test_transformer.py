@@ -114,6 +114,13 @@ class TestEncoder:
         assert [keys.shape for keys, _ in caches] == [(2, 2, 5, 4)] * 3
 
 
+def test_caches_of_another_stack():
+    x = normal(2, 5, 8).astype(np.float32)
+    two, three = (TransformerEncoder(TransformerEncoderLayer(8, 2, 12), depth).eval() for depth in (2, 3))
+    with pytest.raises(ValueError, match="^TransformerEncoder: got caches of 3 layers, but has 2; go on"):
+        two.extend(x, three.extend(x)[1])
+
+
 def test_dropout_acts_in_training_only():
     encoder = TransformerEncoder(TransformerEncoderLayer(8, 2, 12, dropout=0.5), 2)
     x = normal(2, 5, 8).astype(np.float32)

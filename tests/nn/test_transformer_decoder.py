@@ -113,6 +113,16 @@ class TestDecoder:
             start += length
 
 
+def test_caches_of_another_stack():
+    x, memory = normal(2, 5, 8).astype(np.float32), normal(2, 4, 8).astype(np.float32)
+    two, three = (TransformerDecoder(TransformerDecoderLayer(8, 2, 12), depth).eval() for depth in (2, 3))
+    remembered = three.remember(memory)
+    with pytest.raises(ValueError, match="^TransformerDecoder: got caches of 3 layers, but has 2; go on"):
+        two.extend(x, remembered)
+    with pytest.raises(ValueError, match="^TransformerDecoder: got caches of 3 layers, but has 2; go on"):
+        two.extend(x, remembered[:2], three.extend(x, remembered)[1])
+
+
 def test_dropout_acts_in_training_only():
     decoder = TransformerDecoder(TransformerDecoderLayer(8, 2, 12, dropout=0.5), 2)
     x, memory = normal(2, 5, 8).astype(np.float32), normal(2, 4, 8).astype(np.float32)
@@ -125,6 +135,14 @@ def test_every_sublayer_is_dropped_before_it_is_added():
     layer = layer_of(dropout=1.0, norm_first=True)  # with biases: attention that drops its weights adds them still
     x, memory = normal(2, 5, 8), normal(2, 4, 8)
     np.testing.assert_array_equal(layer(x, memory).numpy(), x)
+
+
+def test_hidden_units_are_dropped_too():
+    layer, widths = layer_of(dropout=0.5), []
+    dropped = layer.dropout.forward
+    layer.dropout.forward = lambda x: widths.append(x.shape[-1]) or dropped(x)
+    layer(normal(2, 5, 8), normal(2, 4, 8))
+    assert widths == [8, 8, 12, 8]
 
 
 def test_activation_must_be_known():
@@ -143,6 +161,18 @@ class TestTransformer:
         expected = model.decoder(tgt, memory, tgt_is_causal=True, memory_key_padding_mask=blocked)
         np.testing.assert_allclose(output.numpy(), expected.numpy(), rtol=1e-9)
         assert all((layer_weights.numpy()[1, :, :, 2:] == 0).all() for layer_weights in weights)
+
+    def test_causal_source_and_memory(self):
+        model = unsettled(Transformer(8, 2, 2, 2, 12, dropout=0.0))
+        src, tgt = normal(2, 5, 8), normal(2, 5, 8)
+        memory = model.encoder(src, is_causal=True)
+        assert not np.allclose(memory.numpy(), model.encoder(src).numpy())
+        expected = model.decoder(tgt, memory, memory_is_causal=True).numpy()
+        assert not np.allclose(expected, model.decoder(tgt, memory).numpy())
+        causal = model(src, tgt, src_is_causal=True, memory_is_causal=True)
+        np.testing.assert_allclose(causal.numpy(), expected, rtol=1e-12)
+        later = np.triu(np.ones((5, 5), bool), k=1)
+        np.testing.assert_allclose(model(src, tgt, src_mask=later, memory_mask=later).numpy(), expected, rtol=1e-12)
 
     def test_layers_start_from_different_values(self):
         model = Transformer(8, 2, 2, 2, 12)
