@@ -36,7 +36,7 @@ def mask_tokens(rng, tokens, mask, ordinary, share=0.15):
     Raises
     ------
     ValueError
-        If a row has no ordinary token, the mask is one, or `share` is no share.
+        If the tokens are not (B, T), a row has no ordinary token, the mask is one, or `share` is no share.
 
     Examples
     --------
@@ -48,6 +48,11 @@ def mask_tokens(rng, tokens, mask, ordinary, share=0.15):
     array([[-100, -100,    6,    7, -100, -100, -100, -100]])
     """
     tokens, ordinary = np.asarray(tokens), np.asarray(ordinary)
+    if tokens.ndim != 2:
+        raise ValueError(
+            f"mask_tokens: tokens have shape {tokens.shape}, expected (batch, tokens);\n"
+            "make a single text a batch of one: tokens[None]."
+        )
     if not 0 < share <= 1:
         raise ValueError(f"mask_tokens: share={share} is not a share of the tokens;\nchoose it above 0 and up to 1.")
     if mask in ordinary:

@@ -62,6 +62,7 @@ def test_the_given_tokens_stay_as_they_are():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"tokens": texts()[0]}, r"tokens have shape \(40,\), expected \(batch, tokens\)"),
         ({"share": 0.0}, "share=0.0 is not a share"),
         ({"share": 1.5}, "share=1.5 is not a share"),
         ({"mask": 7}, "mask=7 is among the ordinary tokens"),
