@@ -12,7 +12,7 @@ The rules chosen: British "and" after the hundreds ("one hundred and one", "one 
 tens and ones, no commas; German "einhundert" and "eintausend" rather than "hundert" and "tausend", no "und" after the
 hundreds ("einhunderteins"), "eins" only at the very end ("einundzwanzig", "eintausend", "eintausendeins").
 
-Source: The Oxford Style Manual, 2012, section 11.3 (English); Duden, "Die Grammatik", on cardinal numbers (German).
+Source: New Oxford Style Manual, 2012, chapter 11 (English); Duden, "Die Grammatik", on cardinal numbers (German).
 Lecture concept: the Transformer translates (D0 D1). Notebook: 07.
 """
 

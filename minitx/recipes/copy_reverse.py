@@ -6,7 +6,7 @@ One model for both tasks, told by the first word of the source what to do:
     reverse 7 1 4 9  ->  9 4 1 7
 
 Which digit comes next depends only on places, so the attention from decoder to encoder must learn to count: forwards
-for the one word, backwards for the other. It is tested on sequences that it has never seen, in either direction.
+for the one word, backwards for the other. It is tested on sequences that are not among those it learns from.
 `minitx train copy-reverse` runs it.
 
 Source: Vaswani et al. 2017, "Attention is all you need". Lecture concept: encoder-decoder Transformer (D0 D1 D2 D3 D4).

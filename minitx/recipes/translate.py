@@ -41,7 +41,7 @@ PIECES = (
     360  # tokens of the vocabulary: 4 special ones, 256 bytes, 100 merges; German words become their building blocks
 )
 FEW_PIECES, REPEATED = 5, 8  # numbers of so few English pieces are shown so many times in an epoch, there being few
-VALIDATION_NUMBERS = 1000  # of the training numbers, never learned from
+VALIDATION_NUMBERS = 1000  # of the training numbers, never shown to the model in training
 SHOWN_NUMBERS = (7_654, 47_321, 983_245)
 
 
