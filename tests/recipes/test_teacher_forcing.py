@@ -58,7 +58,8 @@ def test_the_loss_is_the_mean_over_all_tokens_but_padding(model):
 @pytest.mark.parametrize("beam_width", [1, 3])
 def test_answers_come_in_the_order_of_their_sources(model, beam_width):
     sources = [[5, 6, 7, 8], [9], [10, 11, 4], [8, 8], [7]]
-    answers = answer_sources(model, sources, max_length=6, beam_width=beam_width, batch_size=2)
+    answers = answer_sources(model.train(), sources, max_length=6, beam_width=beam_width, batch_size=2)
+    assert not model.training
     for source, answer in zip(sources, answers):
         ((best,),) = beam_search(model.step, model.start([source]), np.array([START]), END, 6, beam_width)
         assert answer == best.tokens
