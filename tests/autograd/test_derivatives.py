@@ -166,8 +166,14 @@ def test_what_has_no_sequential_jacobian(shape, options, told):
 
 
 def test_sequential_jacobian_of_outputs_and_states_together():
-    with pytest.raises(TypeError, match=r"^sequential_jacobian: the function returned 2 things.*layer\(x\)\[0\]"):
-        sequential_jacobian(lambda x: (x, x[:, -1]), normal(2, 4, 3), step=0, output=0)
+    for function in (lambda x: (x, x[:, -1]), lambda x: (x, (x[:, -1], x[:, -1]))):
+        with pytest.raises(TypeError, match=r"^sequential_jacobian: the function returned a tuple.*layer\(x\)\[0\]"):
+            sequential_jacobian(function, normal(2, 4, 3), step=0, output=0)
+
+
+def test_sequential_jacobian_of_what_depends_on_something_else():
+    other = Tensor(normal(2, 4, 3), requires_grad=True)
+    np.testing.assert_array_equal(sequential_jacobian(lambda x: other * 2, normal(2, 4, 3), 0, 0), np.zeros((2, 4, 3)))
 
 
 def test_sequential_jacobian_of_integers():
