@@ -405,8 +405,8 @@ class TestSampling:
         def step(tokens, state):
             return rows.repeat(len(tokens), axis=0), state
 
-        for temperature, expected in ((1.0, p), (2.0, np.sqrt(p) / np.sqrt(p).sum())):
-            found = sample_sequences(step, None, np.zeros(draws, int), None, 1, temperature)
+        for options, expected in (({}, p), ({"temperature": 2.0}, np.sqrt(p) / np.sqrt(p).sum())):
+            found = sample_sequences(step, None, np.zeros(draws, int), None, 1, **options)
             counts = np.bincount([h.tokens[0] for h in found], minlength=4)
             assert (
                 (counts - draws * expected) ** 2 / (draws * expected)
