@@ -14,6 +14,7 @@ def test_pieces_are_pieces_of_the_text():
     assert pieces.shape == (99, 10)
     np.testing.assert_array_equal(np.diff(pieces, axis=1), 3)
     assert (pieces[:, 0] // 30 == np.arange(99)).all()  # each begins in the first half of its window
+    assert len(np.unique(pieces[:, 0] % 30)) == 10  # at its own place
 
 
 def test_every_place_is_read_about_equally_often():

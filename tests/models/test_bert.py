@@ -63,6 +63,12 @@ def test_word_position_and_segment_all_count():
     assert np.abs(pooled.numpy()).max() < 1
 
 
+def test_embeddings_are_normalised():
+    vectors = small().embeddings(TOKENS).numpy()
+    np.testing.assert_allclose(vectors.mean(axis=-1), 0, atol=1e-5)
+    np.testing.assert_allclose(vectors.std(axis=-1), 1, atol=1e-5)
+
+
 def test_padding_changes_nothing_else():
     model = drawn(small())
     padding = np.array([[False, False, False, True, True], [False] * 5])

@@ -100,8 +100,15 @@ def test_accuracy_under_teacher_forcing_is_exact_match_of_greedy_decoding():
 
 
 def test_mistakes_are_told(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(recipe, "translate", lambda model, vocabulary, texts, width=1: ["null"] * len(texts))
+    widths = []
+
+    def say_null(model, vocabulary, texts, beam_width):
+        widths.append(beam_width)
+        return ["null"] * len(texts)
+
+    monkeypatch.setattr(recipe, "translate", say_null)
     assert recipe.run(epochs=1, out=tmp_path, quiet=True) == 1 / 12
+    assert widths == [4, 1]
     printed = capsys.readouterr().out
     assert "greedy: 8.33 % of 12" in printed and "one: 'null' instead of 'eins'" in printed
     assert printed.count("instead of") == 5
