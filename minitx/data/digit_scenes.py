@@ -4,7 +4,8 @@
 
 As in `scenes.py`, the sentence starts with the digit on the left, or the upper one. A combination is a digit on one
 side of another, 10 x 4 = 40 of them, and every fifth by its sum is withheld from training. For a test, paint withheld
-kinds with digits that were not learned from either, `split="test"`.
+kinds with digits that were not learned from either, `split="test"`. This asks for more than the shapes do: there every
+word is still heard on every side, here "four" is never said of the thing on the left.
 
 Source: digits as in `digits.py`. Lecture concept: image captioning, im2text (D2 D4). Notebook: 03.
 """
