@@ -110,6 +110,20 @@ CASES = {
         "bits has shape (4,), expected (N,) with N = 3",
     ),
     "vocabularies": (lambda: plot.draw_vocabularies(vector, [1.0], {}), "lengths has shape (1,), expected (S,)"),
+    "sentences of fewer images": (
+        lambda: plot.draw_captions(np.ones((3, 4, 4)), ["a", "b"]),
+        "captions has 2 entries, expected 3",
+    ),
+    "a map for every word": (
+        lambda: plot.draw_word_attention(np.ones((3, 4, 4)), ["a", "b"], np.ones((3, 2, 2))),
+        "(3, 2, 2), expected (T, rows, columns) with T = 2",
+    ),
+    "costs of other layers": (
+        lambda: plot.draw_scaling([1, 2, 4], {"a": [1, 2, 4]}, {"b": 1}, "n", "ms"),
+        "costs are named ['a'] and theory ['b']",
+    ),
+    "signs of derivatives": (lambda: plot.draw_sequential_jacobian(-matrix, 1), "sizes holds -1, expected no negative"),
+    "a step outside": (lambda: plot.draw_sequential_jacobian(matrix, 4), "step=4 or marks at [] lie outside of 4"),
     "no curves": (lambda: plot.draw_comparison(vector, {}, "step", "loss"), "curves is empty"),
     "epochs": (lambda: plot.draw_learning_curves(vector, np.ones(3)), "validation_loss has shape (3,), expected (E,)"),
     "per cent": (lambda: plot.draw_learning_curves([1.0], None, [98.3]), "training_accuracy holds 98.3, expected frac"),
