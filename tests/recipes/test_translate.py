@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pytest
 
+from minitx.autograd.randomness import manual_seed
 from minitx.data.number_words import english_words, german_words, number_split
 from minitx.recipes import translate as recipe
 from minitx.recipes.running import RecipeError, open_results
@@ -48,6 +49,7 @@ def test_what_is_written_is_the_mean_of_the_last_epochs(finished):
 
 def test_resumed_training_ends_in_the_same_weights_and_repeats_nothing(finished, tmp_path, monkeypatch):
     out, share, _ = finished
+    manual_seed(7)  # no matter what was drawn before
     recipe.run(seed=1, epochs=1, out=tmp_path, quiet=True)
     trained_on = []
 
@@ -71,6 +73,12 @@ def test_validation_numbers_are_never_learned_from():
     ]
     assert told[0] == {english_words(n) for n in range(95)}
     assert told[1] == {english_words(n) for n in range(95, 100)}
+
+
+def test_the_learning_rate_rises_for_1000_steps_and_falls():
+    trainer = recipe.translation_trainer(recipe.number_vocabulary(), np.arange(100))
+    rates = [trainer.schedule(step) for step in (500, 1000, 4000)]
+    assert rates == pytest.approx([peak * (64 * 1000) ** -0.5 for peak in (0.5, 1.0, 0.5)])
 
 
 def test_numbers_with_few_pieces_are_shown_again():
