@@ -115,6 +115,33 @@ def test_the_mean_of_the_last_five_epochs_however_often_it_was_stopped(tmp_path)
     assert len(list((tmp_path / "parts").iterdir())) == 6
 
 
+def test_the_mean_is_the_same_after_a_stop_in_the_middle_of_an_epoch(tmp_path):
+    whole = a_trainer(kind=AveragingTrainer)
+    fit_and_save(whole, 3, open_results(tmp_path / "whole"))
+    whole.load_average()
+
+    def stopping_loss(*arguments):
+        if stopped.epoch == 2 and stopped.batch == 1:
+            raise KeyboardInterrupt
+        return classification_loss(*arguments)
+
+    stopped = a_trainer(loss_function=stopping_loss, kind=AveragingTrainer)
+    with pytest.raises(KeyboardInterrupt):
+        fit_and_save(stopped, 3, open_results(tmp_path / "parts"))
+    resumed = a_trainer(kind=AveragingTrainer)
+    fit_and_save(resumed, 3, open_results(tmp_path / "parts", resume=True), resume=True)
+    resumed.load_average()
+    assert same_model(resumed.model, whole.model)
+
+
+def test_a_finished_training_can_be_resumed_for_its_results(tmp_path):
+    trainer = a_trainer()
+    history = fit_and_save(trainer, 2, open_results(tmp_path))
+    again = a_trainer()
+    assert fit_and_save(again, 2, open_results(tmp_path, resume=True), resume=True) == history
+    assert same_model(again.model, trainer.model)
+
+
 def test_the_mean_of_fewer_epochs_than_five(tmp_path):
     trainer = a_trainer(kind=AveragingTrainer)
     fit_and_save(trainer, 1, open_results(tmp_path))
