@@ -105,3 +105,17 @@ def test_tokens_of_one_text_without_a_batch():
 def test_token_outside_the_vocabulary():
     with pytest.raises(IndexError, match="12 rows.*asks for row 12"):
         a_model()(np.array([[12]]))
+
+
+def test_dropout_acts_into_between_and_out_of_the_layers_in_training_only():
+    model, tokens = LanguageModel(10, 4, 6, "RNN", num_layers=2, dropout=1.0), np.array([[1, 2, 3], [4, 5, 6]])
+    model.recurrent.bias_ih_l1.writable()[...] = model.recurrent.bias_hh_l1.writable()[...] = 0
+    logits, h = model(tokens)
+    np.testing.assert_array_equal(h.data[0, 0], h.data[0, 1])  # no token gets in,
+    assert h.data[0].all() and not h.data[1].any()  # nothing from one layer to the other,
+    model.recurrent.bias_ih_l1.writable()[...] = 1
+    logits, h = model(tokens)
+    assert h.data[1].all()
+    np.testing.assert_array_equal(logits.data, np.broadcast_to(model.head.bias.data, logits.shape))  # and nothing out
+    logits, h = model.eval()(tokens)
+    assert np.abs(h.data[0, 0] - h.data[0, 1]).min() > 0 and np.ptp(logits.data, axis=1).all()

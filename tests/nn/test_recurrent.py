@@ -208,6 +208,13 @@ class TestModule:
         np.testing.assert_array_equal(single(x)[0].data, single(x)[0].data)
 
     @KINDS
+    def test_with_all_outputs_dropped_the_layer_above_sees_nothing(self, kind):
+        stack = double(kind, 3, 4, num_layers=2, dropout=1.0)
+        stack.bias_ih_l1.writable()[...] = stack.bias_hh_l1.writable()[...] = 0
+        output, states = stack(normal(2, 3, 3))
+        assert not output.data.any() and hidden_of(states).data[0].all()
+
+    @KINDS
     def test_empty_batch(self, kind):
         output, states = kind(3, 4, bidirectional=True)(np.zeros((0, 5, 3), np.float32), lengths=[])
         assert output.shape == (0, 5, 8) and hidden_of(states).shape == (2, 0, 4)
