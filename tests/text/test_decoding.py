@@ -170,6 +170,17 @@ class TestBeamSearch:
         assert rows == [1, 2, 1]
         assert [h.tokens for h in found] == [[], [1], [1, 1, 1]]
 
+    def test_of_equals_the_first_and_no_more_than_the_width(self):
+        rows = []
+
+        def step(tokens, state):
+            rows.append(len(tokens))
+            return np.full((len(tokens), 4), np.log(0.25)), state
+
+        (found,) = beam_search(step, None, [0], None, 3, 2, n_best=2)
+        assert rows == [1, 2, 2]
+        assert [h.tokens for h in found] == [[0, 0, 0], [0, 0, 1]]
+
     def test_length_penalty_counts_the_end(self):
         table = np.log([[0.1, 0.9], [0.7, 0.3]])
         ((found,),) = beam_search(lambda tokens, state: (table[tokens], state), None, [0], 0, 9, 1, length_penalty=0.9)
