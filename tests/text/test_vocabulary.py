@@ -79,7 +79,6 @@ class TestVocabularies:
         with pytest.raises(TypeError, match="expected a text, found"):
             CharacterVocabulary("y").encode(text)
 
-
     @pytest.mark.parametrize("make", [CharacterVocabulary, WordVocabulary])
     @pytest.mark.parametrize("wrong", [None, 5, ["y"], b"y"])
     def test_no_texts(self, make, wrong):
