@@ -1,14 +1,15 @@
 """Image captioning: a convolutional network reads the picture, an LSTM tells what is there, word by word.
 
-    a_1 ... a_N = cells of the encoder's grid        h_t = LSTM(word_{t-1}, h_{t-1})        h_0 = f(mean of the cells)
+    a_1 ... a_N = cells of the encoder's grid, at the places p_1 ... p_N        h_t = LSTM(word_{t-1}, h_{t-1})
 
-    without attention    p(word_t) = softmax(W h_t)
-    with attention       α_ti = softmax_i((W_q h_t)·(W_k a_i) / √D)        z_t = Σ_i α_ti a_i
+    without attention    h_0 = f(all a_i + p_i)        p(word_t) = softmax(W h_t)
+    with attention       α_ti = softmax_i((W_q h_t)·(W_k (a_i + p_i)) / √D)        z_t = Σ_i α_ti a_i
                          p(word_t) = softmax(W tanh(W_c [h_t, z_t]))
 
 Without attention all that will ever be said has to pass through h_0, one vector, before the first word. With attention
 the state needs to know only what was said so far: for each word the model looks at the picture again, and α_t says
-where.
+where. The keys know what is in a cell and where it is; what is read from it is only what is there, so that a thing gets
+the same name wherever it stands.
 
 Source: Vinyals et al. 2015, "Show and tell", section 3 (without attention); Xu et al. 2015, "Show, attend and tell",
 sections 3.1 and 4.2 (soft attention over the grid). Xu et al. look with h_{t-1}, before each step of the LSTM; here the
@@ -36,8 +37,8 @@ from minitx.nn.softmax import log_softmax
 class GridEncoder(Module):
     """Turn images into a grid of feature vectors, the cells, one for every 4 x 4 pixels.
 
-    Three convolutions, the first two with stride 2, see what is there but not where they are; so each cell's place
-    (across and down, from -1 to 1) is added to what it saw.
+    Three convolutions, the first two with stride 2, see what is there but not where they are; `add_places` adds each
+    cell's place (across and down, from -1 to 1), mapped to D numbers.
 
     Parameters
     ----------
@@ -67,10 +68,13 @@ class GridEncoder(Module):
 
     def forward(self, images):
         """Map images (B, C, H, W) with values 0-1 to cells (B, H/4, W/4, D)."""
-        features = self.norm(self.layers(2 * images - 1).transpose(0, 2, 3, 1))
-        _, rows, columns, _ = features.shape
+        return self.norm(self.layers(2 * images - 1).transpose(0, 2, 3, 1))
+
+    def add_places(self, grid):
+        """Add to each cell of a grid (B, rows, columns, D) where it is."""
+        _, rows, columns, _ = grid.shape
         down, across = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
-        return features + self.place(np.stack([across, down], axis=-1).astype(features.dtype))
+        return grid + self.place(np.stack([across, down], axis=-1).astype(grid.dtype))
 
 
 class Captioner(Module):
@@ -229,10 +233,10 @@ class Captioner(Module):
 
     def _take_in(self, grid):
         """Return cells (B, N, D), their keys and the initial state, from a grid (B, rows, columns, D)."""
-        cells = grid.reshape(grid.shape[0], -1, grid.shape[-1])
-        summary = relu(self.summarise(cells)).mean(axis=1)  # (B, H)
+        cells, placed = (x.reshape(len(x), -1, x.shape[-1]) for x in (grid, self.encoder.add_places(grid)))
+        summary = relu(self.summarise(placed)).mean(axis=1)  # (B, H)
         state = tanh(self.initial_state(summary))[None]  # (1, B, 2H)
-        keys = self.key(cells) if self.attend else None
+        keys = self.key(placed) if self.attend else None
         return cells, keys, (state[..., : self.hidden_size], state[..., self.hidden_size :])
 
     def _say(self, hidden, cells, keys):

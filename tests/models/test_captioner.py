@@ -76,10 +76,10 @@ def test_weights_are_what_the_picture_is_mixed_with():
     assert weights.shape == (3, 6, 4, 5)
     np.testing.assert_allclose(weights.numpy().sum(axis=(2, 3)), 1, atol=1e-6)
     assert np.array_equal(logits.numpy(), model(IMAGES, TOKENS).numpy())
-    grid = model.encoder(IMAGES).numpy()
+    grid, placed = (x.numpy() for x in (model.encoder(IMAGES), model.encoder.add_places(model.encoder(IMAGES))))
     hidden = model.lstm(model.embedding(TOKENS), model._take_in(model.encoder(IMAGES))[2])[0].numpy()
     scores = np.einsum(
-        "bth,dh,de,bije->btij", hidden, model.query.weight.numpy(), model.key.weight.numpy(), grid, optimize=True
+        "bth,dh,de,bije->btij", hidden, model.query.weight.numpy(), model.key.weight.numpy(), placed, optimize=True
     ) / np.sqrt(16)
     weighed = np.exp(scores) / np.exp(scores).sum(axis=(2, 3), keepdims=True)
     np.testing.assert_allclose(weights.numpy(), weighed, atol=1e-5)
@@ -107,16 +107,16 @@ def test_every_parameter_learns(attend):
     )
 
 
-def test_the_place_of_a_cell_is_added_to_what_it_saw():
+def test_cells_know_what_they_saw_and_places_are_added():
     encoder = small().encoder
     blank = np.ones((1, 3, 32, 32), np.float32)
-    cells = encoder(blank).numpy()[0]
-    inner = cells[2:6, 2:6] - (
-        np.stack(np.meshgrid(np.linspace(-1, 1, 8), np.linspace(-1, 1, 8)), axis=-1)[2:6, 2:6]
-        @ encoder.place.weight.numpy().T
-    )
-    np.testing.assert_allclose(inner, np.broadcast_to(inner[0, 0], inner.shape), atol=1e-5)
-    assert np.abs(cells[2, 2] - cells[5, 2]).max() > 0.01
+    cells = encoder(blank).numpy()[0, 2:6, 2:6]  # away from the edges, where convolutions see the padding
+    np.testing.assert_allclose(cells, np.broadcast_to(cells[0, 0], cells.shape), atol=1e-5)
+    placed = encoder.add_places(encoder(blank)).numpy()[0, 2:6, 2:6]
+    across, down = np.meshgrid(np.linspace(-1, 1, 8), np.linspace(-1, 1, 8))
+    places = np.stack([across, down], axis=-1)[2:6, 2:6] @ encoder.place.weight.numpy().T + encoder.place.bias.numpy()
+    np.testing.assert_allclose(placed - cells, places, atol=1e-5)
+    assert np.abs(places[0, 0] - places[3, 0]).max() > 0.01
 
 
 @pytest.mark.parametrize(
