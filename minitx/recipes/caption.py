@@ -67,7 +67,7 @@ WORLDS = {
 }
 
 
-def run(seed=0, epochs=40, out="minitx-caption", resume=False, quiet=False):
+def run(seed=0, epochs=50, out="minitx-caption", resume=False, quiet=False):
     """Learn to describe scenes of coloured shapes with attention: `train_captioner` of the first world.
 
     Parameters
@@ -83,7 +83,7 @@ def run(seed=0, epochs=40, out="minitx-caption", resume=False, quiet=False):
     return train_captioner("shapes", True, seed, epochs, out, resume, quiet)
 
 
-def train_captioner(world, attend, seed=0, epochs=40, out="minitx-caption", resume=False, quiet=False):
+def train_captioner(world, attend, seed=0, epochs=50, out="minitx-caption", resume=False, quiet=False):
     """Learn to describe scenes, tell how many of the withheld combinations are described right, and save all.
 
     Parameters
