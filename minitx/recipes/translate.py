@@ -1,4 +1,4 @@
-"""A Transformer learns to translate numbers from English to German, in two minutes.
+"""A Transformer learns to translate numbers from English to German, in two and a half minutes.
 
     forty-seven thousand three hundred and twenty-one  ->  siebenundvierzigtausenddreihunderteinundzwanzig
 
