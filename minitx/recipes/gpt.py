@@ -22,7 +22,7 @@ from minitx.models.gpt import GPT
 from minitx.nn.losses import cross_entropy
 from minitx.plot.guesses import draw_guesses
 from minitx.plot.training import draw_learning_curves
-from minitx.recipes.running import RecipeError, fit_and_save, open_results, write_figures
+from minitx.recipes.running import fit_and_save, open_results, texts_needed, write_figures
 from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights, save_weights
 from minitx.text.byte_pairs import BytePairVocabulary
 from minitx.text.decoding import sample_sequences
@@ -64,10 +64,8 @@ def run(seed=0, epochs=24, out="minitx-gpt", resume=False, quiet=False):
     RecipeError
         If this Python lacks the texts, or there is a checkpoint where none is expected, or none where one is.
     """
-    try:
+    with texts_needed():
         text, held_out = load_prose("train"), load_prose("test")
-    except ModuleNotFoundError as error:
-        raise RecipeError(str(error).replace("\n", " ")) from error
     out = open_results(out, resume)
     manual_seed(seed)
     vocabulary = BytePairVocabulary.train(text, VOCABULARY_SIZE)

@@ -25,7 +25,7 @@ from minitx.nn.losses import cross_entropy
 from minitx.nn.softmax import softmax
 from minitx.plot.guesses import draw_guesses
 from minitx.plot.training import draw_learning_curves
-from minitx.recipes.running import RecipeError, fit_and_save, open_results, write_figures
+from minitx.recipes.running import fit_and_save, open_results, texts_needed, write_figures
 from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights, save_weights
 from minitx.text.vocabulary import UNKNOWN, WordVocabulary
 from minitx.training.optimizers import AdamW
@@ -70,10 +70,8 @@ def run(seed=0, epochs=120, out="minitx-masked-words", resume=False, quiet=False
     RecipeError
         If this Python lacks the texts, or there is a checkpoint where none is expected, or none where one is.
     """
-    try:
+    with texts_needed():
         text, held_out = (separate_words(load_prose(split)) for split in ("train", "test"))
-    except ModuleNotFoundError as error:
-        raise RecipeError(str(error).replace("\n", " ")) from error
     out = open_results(out, resume)
     manual_seed(seed)
     vocabulary = frequent_words(text)

@@ -7,6 +7,7 @@ again with `resume=True`.
 Lecture concept: all recipes (D0-D4). Notebooks: 02, 03, 07, 09, 15.
 """
 
+import contextlib
 from pathlib import Path
 
 from minitx.training.averaging import average_checkpoints
@@ -95,6 +96,29 @@ def open_results(out, resume=False):
         )
     out.mkdir(parents=True, exist_ok=True)
     return out
+
+
+@contextlib.contextmanager
+def texts_needed():
+    """Turn the error of a Python that came without its help texts into a `RecipeError`, in one line.
+
+    Raises
+    ------
+    RecipeError
+        If what is done inside raises a ModuleNotFoundError.
+
+    Examples
+    --------
+    >>> with texts_needed():
+    ...     raise ModuleNotFoundError("There are no texts.\\nInstall them.")
+    Traceback (most recent call last):
+    ...
+    minitx.recipes.running.RecipeError: There are no texts. Install them.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise RecipeError(str(error).replace("\n", " ")) from error
 
 
 def fit_and_save(trainer, epochs, out, resume=False):

@@ -23,7 +23,7 @@ from minitx.models.language_model import LanguageModel
 from minitx.nn.losses import cross_entropy
 from minitx.plot.training import draw_learning_curves
 from minitx.plot.writing import draw_next_token, draw_surprise
-from minitx.recipes.running import RecipeError, fit_and_save, open_results, write_figures
+from minitx.recipes.running import fit_and_save, open_results, texts_needed, write_figures
 from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights, save_weights
 from minitx.text.decoding import next_token_probabilities, sample_sequences
 from minitx.text.perplexity import perplexity, token_log_probabilities
@@ -71,10 +71,8 @@ def run(seed=0, epochs=12, out="minitx-write", resume=False, quiet=False):
     RecipeError
         If this Python lacks the texts, or there is a checkpoint where none is expected, or none where one is.
     """
-    try:
+    with texts_needed():
         text, held_out = load_prose("train"), load_prose("test")
-    except ModuleNotFoundError as error:
-        raise RecipeError(str(error).replace("\n", " ")) from error
     out = open_results(out, resume)
     manual_seed(seed)
     model = build_writer()
