@@ -1,0 +1,1 @@
+"""Detection: boxes, assignment, set prediction and how well it does."""
