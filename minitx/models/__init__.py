@@ -2,9 +2,11 @@
 
 from minitx.models.bert import BERT, MaskedLanguageModel, bert_from_huggingface
 from minitx.models.captioner import Captioner
+from minitx.models.detr import DETR, EncodedImages, detected_objects
 from minitx.models.gpt import GPT, gpt_from_huggingface
 from minitx.models.language_model import LanguageModel
 from minitx.models.seq2seq import Seq2SeqTransformer
+from minitx.models.small_backbone import SmallBackbone
 from minitx.models.vit import (
     VisionTransformer,
     vit_base_patch16_224,
@@ -25,13 +27,17 @@ __all__ = [
     "LanguageModel",
     "BERT",
     "Captioner",
+    "DETR",
+    "EncodedImages",
     "GPT",
     "MaskedLanguageModel",
     "Seq2SeqTransformer",
+    "SmallBackbone",
     "VisionTransformer",
     "attention_distance",
     "attention_rollout",
     "bert_from_huggingface",
+    "detected_objects",
     "gpt_from_huggingface",
     "patch_filter_components",
     "position_similarity",
