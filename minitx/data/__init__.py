@@ -7,6 +7,7 @@ from minitx.data.augmentation import affine, random_affine
 from minitx.data.cifar import load_cifar10, load_cifar100
 from minitx.data.copying import copying_target, random_sequences
 from minitx.data.delayed_dot import delayed_dots
+from minitx.data.detection_scenes import paint_digit_boxes, paint_shape_boxes
 from minitx.data.digit_scenes import digit_caption, digit_scene_kinds, paint_digit_scenes
 from minitx.data.digits import load_digits
 from minitx.data.idx import load_mnist, read_idx
@@ -37,8 +38,10 @@ __all__ = [
     "load_prose",
     "mask_tokens",
     "number_split",
+    "paint_digit_boxes",
     "paint_digit_scenes",
     "paint_scenes",
+    "paint_shape_boxes",
     "random_affine",
     "random_sequences",
     "read_idx",
