@@ -1,0 +1,322 @@
+"""Set prediction: which query answers for which object, and what each of them then pays.
+
+A DETR gives Q guesses (class probabilities p_i, box b_i) for the T ≤ Q objects (class c_j, box b_j) of an image, in no
+order. The matching that costs least in all decides who answers for whom,
+
+    cost(i, j) = -p_i(c_j) + 5 |b_i - b_j|₁ - 2 GIoU(b_i, b_j)
+
+and the loss is then a plain sum: every query that was chosen should name the class of its object and draw its box, all
+others should say "no object", the last class.
+
+    L = Σ_i -w log p_i(c_σ(i)) / Σ_i w  +  5 Σ |b_i - b_σ(i)|₁ / T  +  2 Σ (1 - GIoU(b_i, b_σ(i))) / T
+
+over the images of a batch, T being all their objects together. The weight w is 1, and `eos_coef` for "no object", for
+most queries find none. Objects in another order give the same loss; so do queries. The same loss is taken after every
+decoder layer ("auxiliary losses"), each with a matching of its own.
+
+The matching is found outside the tape: it is an integer, and has no slope.
+
+Source: Carion et al. 2020, "End-to-End Object Detection with Transformers", sections 3.1 and A.2. Lecture concept:
+matching cost, box loss, Hungarian loss (D0 D1). Notebook: 22.
+"""
+
+import numpy as np
+
+from minitx.autograd.arithmetic import abs_
+from minitx.autograd.shaping import concatenate
+from minitx.autograd.tensor import Tensor
+from minitx.detection.boxes import box_cxcywh_to_xyxy, paired_generalized_box_iou
+from minitx.detection.hungarian import linear_sum_assignment_batch
+from minitx.nn.losses import cross_entropy
+from minitx.nn.softmax import softmax
+
+
+class HungarianMatcher:
+    """Match queries with objects, one to one, so that the costs of all pairs together are least.
+
+    Parameters
+    ----------
+    cost_class, cost_bbox, cost_giou : float
+        Weights of the class probability, of the distance |b - b'|₁ of the boxes (cxcywh, 0-1), and of their GIoU.
+
+    Raises
+    ------
+    ValueError
+        If all three are 0.
+
+    Examples
+    --------
+    >>> outputs = {
+    ...     "pred_logits": np.log([[[0.1, 0.1, 0.8], [0.1, 0.8, 0.1], [0.7, 0.2, 0.1]]]),
+    ...     "pred_boxes": np.array([[[0.5, 0.5, 0.2, 0.2], [0.2, 0.2, 0.2, 0.2], [0.8, 0.8, 0.2, 0.2]]]),
+    ... }
+    >>> targets = [{"labels": np.array([0, 1]), "boxes": np.array([[0.8, 0.7, 0.2, 0.2], [0.2, 0.3, 0.2, 0.2]])}]
+    >>> HungarianMatcher()(outputs, targets)
+    [(array([1, 2]), array([1, 0]))]
+    """
+
+    def __init__(self, cost_class=1.0, cost_bbox=5.0, cost_giou=2.0):
+        if not (cost_class or cost_bbox or cost_giou):
+            raise ValueError(
+                "HungarianMatcher: all costs are 0, so every matching is as good as any other.\n"
+                "Give at least one of cost_class, cost_bbox and cost_giou a weight."
+            )
+        self.cost_class = cost_class
+        self.cost_bbox = cost_bbox
+        self.cost_giou = cost_giou
+
+    def __call__(self, outputs, targets):
+        """Match the queries of each image with its objects, all images in one call of the Hungarian algorithm.
+
+        Parameters
+        ----------
+        outputs : dict
+            "pred_logits" (B, Q, C+1), the last class being "no object", and "pred_boxes" (B, Q, 4), cxcywh, 0-1:
+            arrays or Tensors.
+        targets : list of dict
+            For each of B images "labels" (T,), from 0 to C-1, and "boxes" (T, 4), cxcywh, 0-1. T may be 0.
+
+        Returns
+        -------
+        list of (ndarray, ndarray)
+            For each image the chosen queries, in ascending order, and the object of each: min(Q, T) of them. Where
+            there are more objects than queries, those that fit worst find none.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit, predictions are not finite, a label is not a class, or a target box is not within
+            0-1.
+        """
+        return linear_sum_assignment_batch(self.costs(outputs, targets))
+
+    def costs(self, outputs, targets):
+        """Return the cost of every pair, which the matching is found from.
+
+        Parameters
+        ----------
+        outputs, targets
+            As for a call.
+
+        Returns
+        -------
+        list of ndarray
+            For each image (Q, T).
+        """
+        logits, boxes = _predictions("HungarianMatcher", outputs)
+        labels, target_boxes, counts = _joined_targets("HungarianMatcher", targets, logits)
+        filled = np.arange(counts.max(initial=0)) < counts[:, None]  # (B, T)
+        wanted = np.zeros(filled.shape, np.int64)
+        wanted[filled] = labels
+        wanted_boxes = np.full((*filled.shape, 4), 0.5, boxes.dtype)  # any box will do where there is none
+        wanted_boxes[filled] = target_boxes
+        costs = np.take_along_axis(softmax(logits), wanted[:, None], axis=2)  # (B, Q, T)
+        costs *= -self.cost_class
+        boxes, wanted_boxes = boxes[:, :, None], wanted_boxes[:, None]
+        costs += self.cost_bbox * np.abs(boxes - wanted_boxes).sum(axis=-1)
+        costs -= self.cost_giou * paired_generalized_box_iou(
+            box_cxcywh_to_xyxy(boxes), box_cxcywh_to_xyxy(wanted_boxes)
+        )
+        return [cost[:, :count] for cost, count in zip(costs, counts)]
+
+
+class SetCriterion:
+    """Compare what a DETR predicts with the objects that are there, whatever the order of either.
+
+    Parameters
+    ----------
+    num_classes : int
+        C, not counting "no object".
+    matcher : callable
+        ``matcher(outputs, targets)`` gives for each image (queries, objects), as `HungarianMatcher` does.
+    weight_dict : dict of str to float, optional
+        What each loss counts in `total`. Default: "loss_ce" 1, "loss_bbox" 5, "loss_giou" 2.
+    eos_coef : float
+        Weight of the class "no object". It should follow the share of the queries that find an object: .1 suits 100
+        queries for a handful of objects, .3 eight queries for one to four.
+
+    Examples
+    --------
+    >>> criterion = SetCriterion(num_classes=2, matcher=HungarianMatcher())
+    >>> outputs = {"pred_logits": Tensor(np.zeros((1, 3, 3))), "pred_boxes": Tensor(np.full((1, 3, 4), 0.5))}
+    >>> targets = [{"labels": np.array([1]), "boxes": np.array([[0.5, 0.5, 0.5, 0.25]])}]
+    >>> losses = criterion(outputs, targets)
+    >>> {name: round(loss.item(), 3) for name, loss in losses.items()}
+    {'loss_ce': 1.099, 'loss_bbox': 0.25, 'loss_giou': 0.5}
+    >>> round(criterion.total(losses).item(), 3)
+    3.349
+    """
+
+    def __init__(self, num_classes, matcher, weight_dict=None, eos_coef=0.1):
+        self.num_classes = num_classes
+        self.matcher = matcher
+        self.weight_dict = {"loss_ce": 1.0, "loss_bbox": 5.0, "loss_giou": 2.0} if weight_dict is None else weight_dict
+        self.eos_coef = eos_coef
+
+    def __call__(self, outputs, targets, matches=None):
+        """Match, and return all losses, the last decoder layer's first.
+
+        The layers are treated as so many more images, so that all of them are matched, and paid for, at once.
+
+        Parameters
+        ----------
+        outputs : dict
+            As `HungarianMatcher` takes, and "aux_outputs", a list of such dicts, one for each earlier decoder layer;
+            it may be missing or empty.
+        targets : list of dict
+            As `HungarianMatcher` takes.
+        matches : list of (ndarray, ndarray), optional
+            Who answers for whom, instead of the matcher's choice: for each image of the first decoder layer, then of
+            the second, and so on, the last layer (`outputs` itself) at the end.
+
+        Returns
+        -------
+        dict of str to Tensor or ndarray
+            "loss_ce", "loss_bbox", "loss_giou" of the last layer, "loss_ce_0" and so on of earlier ones; the losses of
+            boxes are sums over all matched pairs, divided by the number of objects in the batch (at least 1).
+
+        Raises
+        ------
+        ValueError
+            As for `HungarianMatcher`; and if there is no image, or the classes are not `num_classes` and one more.
+        """
+        layers = [*outputs.get("aux_outputs", ()), outputs]
+        joined = {name: concatenate([layer[name] for layer in layers]) for name in ("pred_logits", "pred_boxes")}
+        logits, boxes = joined["pred_logits"], joined["pred_boxes"]  # (L·B, Q, C+1), (L·B, Q, 4)
+        self._check_classes(logits)
+        everywhere = list(targets) * len(layers)
+        labels, target_boxes, counts = _joined_targets("SetCriterion", everywhere, logits)
+        if matches is None:
+            matches = self.matcher(joined, everywhere)
+        image = np.repeat(np.arange(len(counts)), [len(queries) for queries, _ in matches])  # (K,) matched pairs
+        query = np.concatenate([queries for queries, _ in matches])
+        first = np.cumsum(counts) - counts
+        chosen = np.concatenate([objects + start for (_, objects), start in zip(matches, first)])
+        losses = {"loss_ce": self._class_losses(logits, image, query, labels[chosen], len(layers))}
+
+        found, wanted = boxes[image, query], target_boxes[chosen]  # (K, 4)
+        per_layer = len(counts) // len(layers)
+        objects = max(int(counts[:per_layer].sum()), 1)
+        share = ((image // per_layer) == np.arange(len(layers))[:, None]).astype(boxes.dtype) / objects  # (L, K)
+        losses["loss_bbox"] = share @ abs_(found - wanted).sum(axis=1)
+        losses["loss_giou"] = share @ (
+            1 - paired_generalized_box_iou(box_cxcywh_to_xyxy(found), box_cxcywh_to_xyxy(wanted))
+        )
+        return {
+            name + ("" if layer == -1 else f"_{layer}"): losses[name][layer]
+            for layer in (-1, *range(len(layers) - 1))
+            for name in losses
+        }
+
+    def total(self, losses):
+        """Return the weighted sum of losses: those of a call, and others that `weight_dict` names."""
+        return sum(self.weight_dict[name.rstrip("_0123456789")] * loss for name, loss in losses.items())
+
+    def _class_losses(self, logits, image, query, labels, layers):
+        """Return the weighted mean cross-entropy over all queries of each layer, (L,)."""
+        classes = np.full(logits.shape[:2], self.num_classes)
+        classes[image, query] = labels
+        weight = np.ones(self.num_classes + 1, logits.dtype)
+        weight[-1] = self.eos_coef
+        weights = weight[classes].reshape(layers, -1).sum(axis=1)
+        losses = cross_entropy(logits.reshape(-1, len(weight)), classes.reshape(-1), weight, reduction="none")
+        return losses.reshape(layers, -1).sum(axis=1) / np.where(weights == 0, 1, weights)
+
+    def _check_classes(self, logits):
+        if len(logits) == 0:
+            raise ValueError("SetCriterion: there is no image, so there is no loss.\nLeave out empty batches.")
+        if logits.shape[-1] != self.num_classes + 1:
+            raise ValueError(
+                f"SetCriterion: pred_logits have {logits.shape[-1]} classes, expected num_classes={self.num_classes} "
+                'and one more, the last, for "no object".\n'
+                "Build criterion and model with the same num_classes."
+            )
+
+
+def unpad_targets(labels, boxes):
+    """Turn padded arrays, as a `DataLoader` carries them, into one target for each image.
+
+    Parameters
+    ----------
+    labels : ndarray of int, (B, M)
+        -1 where there is no object.
+    boxes : ndarray, (B, M, 4)
+
+    Returns
+    -------
+    list of dict
+        "labels" (T,) and "boxes" (T, 4) of each image.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit each other.
+
+    Examples
+    --------
+    >>> targets = unpad_targets(np.array([[3, -1], [-1, -1]]), np.full((2, 2, 4), 0.5))
+    >>> targets[0]["labels"], targets[0]["boxes"], targets[1]["boxes"].shape
+    (array([3]), array([[0.5, 0.5, 0.5, 0.5]]), (0, 4))
+    """
+    labels, boxes = np.asarray(labels), np.asarray(boxes)
+    if labels.ndim != 2 or boxes.shape != (*labels.shape, 4):
+        raise ValueError(
+            f"unpad_targets: labels have shape {labels.shape} and boxes {boxes.shape}, expected (B, M) and (B, M, 4).\n"
+            "Pad each image to the same number M of objects, with label -1."
+        )
+    return [{"labels": label[label >= 0], "boxes": box[label >= 0]} for label, box in zip(labels, boxes)]
+
+
+def _predictions(where, outputs):
+    """Return logits and boxes as plain arrays, checked."""
+    logits, boxes = (
+        value.numpy() if isinstance(value, Tensor) else np.asarray(value)
+        for value in (outputs["pred_logits"], outputs["pred_boxes"])
+    )
+    if logits.ndim != 3 or boxes.shape != (*logits.shape[:2], 4) or logits.shape[2] < 2:
+        raise ValueError(
+            f"{where}: pred_logits have shape {logits.shape} and pred_boxes {boxes.shape}, expected (B, Q, C+1) and "
+            "(B, Q, 4).\nGive one row of scores and one box for each query, also for a batch of one image."
+        )
+    for name, values in (("pred_logits", logits), ("pred_boxes", boxes)):
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"{where}: {name} hold {np.count_nonzero(~np.isfinite(values))} numbers that are not finite: training "
+                "has gone astray.\nTry a lower learning rate, a longer warm-up, or clip gradients."
+            )
+    return logits, boxes
+
+
+def _joined_targets(where, targets, logits):
+    """Return labels (T,) and boxes (T, 4) of all images one after the other, checked, and how many each has (B,)."""
+    if len(targets) != len(logits):
+        raise ValueError(
+            f"{where}: there are {len(targets)} targets for {len(logits)} images.\n"
+            "Give a dict of labels and boxes for each image; both may be empty."
+        )
+    counts = np.array([len(target["labels"]) for target in targets], np.int64)
+    for number, (target, count) in enumerate(zip(targets, counts)):
+        if np.shape(target["boxes"]) != (count, 4):
+            raise ValueError(
+                f"{where}: image {number} has labels of shape {np.shape(target['labels'])} and boxes of shape "
+                f"{np.shape(target['boxes'])}, expected (T,) and (T, 4).\n"
+                "An image without objects has np.zeros(0, int) and np.zeros((0, 4))."
+            )
+    labels = np.concatenate([np.zeros(0, np.int64), *(target["labels"] for target in targets)])
+    boxes = np.concatenate([np.zeros((0, 4), logits.dtype), *(target["boxes"] for target in targets)])
+    classes = logits.shape[-1] - 1
+    wrong = (labels < 0) | (labels >= classes) | (labels != labels.astype(np.int64))
+    if wrong.any():
+        raise ValueError(
+            f"{where}: label {labels[wrong][0]} of image {np.repeat(np.arange(len(counts)), counts)[wrong][0]} is not "
+            f'one of the {classes} classes, numbered 0 to {classes - 1}; {classes} means "no object" to the model.\n'
+            "Number the classes from 0, and leave out padding: unpad_targets does."
+        )
+    outside = ~((boxes >= 0) & (boxes <= 1)).all(axis=1)
+    if outside.any():
+        raise ValueError(
+            f"{where}: box {boxes[outside][0].tolist()} of image "
+            f"{np.repeat(np.arange(len(counts)), counts)[outside][0]} is not within 0-1.\n"
+            "Give centre, width and height relative to the image: divide pixels by its width and height."
+        )
+    return labels.astype(np.int64), boxes.astype(logits.dtype, copy=False), counts
