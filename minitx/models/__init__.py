@@ -2,9 +2,12 @@
 
 from minitx.models.bert import BERT, MaskedLanguageModel, bert_from_huggingface
 from minitx.models.captioner import Captioner
-from minitx.models.detr import DETR, EncodedImages, detected_objects
+from minitx.models.detected_objects import detected_objects
+from minitx.models.detr import DETR, EncodedImages
+from minitx.models.detr_published import detr_from_facebook, detr_from_huggingface, detr_resnet50
 from minitx.models.gpt import GPT, gpt_from_huggingface
 from minitx.models.language_model import LanguageModel
+from minitx.models.resnet import ResNet
 from minitx.models.seq2seq import Seq2SeqTransformer
 from minitx.models.small_backbone import SmallBackbone
 from minitx.models.vit import (
@@ -31,6 +34,7 @@ __all__ = [
     "EncodedImages",
     "GPT",
     "MaskedLanguageModel",
+    "ResNet",
     "Seq2SeqTransformer",
     "SmallBackbone",
     "VisionTransformer",
@@ -38,6 +42,9 @@ __all__ = [
     "attention_rollout",
     "bert_from_huggingface",
     "detected_objects",
+    "detr_from_facebook",
+    "detr_from_huggingface",
+    "detr_resnet50",
     "gpt_from_huggingface",
     "patch_filter_components",
     "position_similarity",

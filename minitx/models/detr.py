@@ -21,7 +21,6 @@ from typing import NamedTuple
 import numpy as np
 
 from minitx.autograd.shaping import stack
-from minitx.autograd.tensor import Tensor
 from minitx.nn.activations import relu, sigmoid
 from minitx.nn.attention import MultiheadAttention
 from minitx.nn.containers import ModuleList
@@ -33,7 +32,6 @@ from minitx.nn.initialization import xavier_uniform
 from minitx.nn.linear import Linear
 from minitx.nn.module import Module, Parameter
 from minitx.nn.normalization import LayerNorm
-from minitx.nn.softmax import softmax
 
 
 def with_positions(x, positions):
@@ -459,57 +457,3 @@ def _shrunk_mask(mask, size):
 def _stacked_weights(weights, shape_of_none):
     """Stack the weights of all layers along axis 1; without layers there is an empty array to return."""
     return stack(weights, axis=1) if weights else np.zeros(shape_of_none, np.float32)
-
-
-def detected_objects(outputs, size, threshold=0.0):
-    """Turn the outputs of a DETR into lists of objects: for each query its best class, if it is likely enough.
-
-    There is no suppression of duplicates: a trained DETR has none.
-
-    Parameters
-    ----------
-    outputs : dict
-        "pred_logits" (B, Q, C + 1) and "pred_boxes" (B, Q, 4), from `DETR`.
-    size : (int, int) or array_like
-        Height and width (H, W) of the images in pixels, or (B, 2) with those of each.
-    threshold : float
-        The probability that a best class needs.
-
-    Returns
-    -------
-    list of dict
-        For each image "scores" (n,), "labels" (n,) and "boxes" (n, 4), as x0, y0, x1, y1 in pixels, the best first.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit.
-
-    Examples
-    --------
-    >>> outputs = {"pred_logits": np.array([[[9.0, 0.0, 0.0], [0.0, 0.0, 9.0]]]),
-    ...            "pred_boxes": np.array([[[0.5, 0.5, 0.5, 0.5], [0.1, 0.1, 0.1, 0.1]]])}
-    >>> found = detected_objects(outputs, (32, 64), threshold=0.5)[0]
-    >>> found["labels"], found["boxes"]
-    (array([0]), array([[16.,  8., 48., 24.]]))
-    """
-    logits, boxes = (
-        value.data if isinstance(value, Tensor) else np.asarray(value)
-        for value in (outputs["pred_logits"], outputs["pred_boxes"])
-    )
-    if logits.ndim != 3 or boxes.shape != (*logits.shape[:2], 4) or np.shape(size) not in ((2,), (len(logits), 2)):
-        raise ValueError(
-            f"detected_objects: pred_logits have shape {logits.shape}, pred_boxes {boxes.shape} and size "
-            f"{np.shape(size)}; they must be (B, Q, C + 1), (B, Q, 4), and (2,) or (B, 2) for height and width."
-        )
-    probabilities = softmax(logits)[..., :-1]
-    labels, scores = probabilities.argmax(axis=-1), probabilities.max(axis=-1)  # (B, Q)
-    width_height = np.broadcast_to(size, (len(logits), 2))[:, None, ::-1].astype(boxes.dtype)  # (B, 1, 2)
-    centre, half = boxes[..., :2] * width_height, boxes[..., 2:] * width_height / 2
-    corners = np.concatenate((centre - half, centre + half), axis=-1)
-    found = []
-    for image_scores, image_labels, image_boxes in zip(scores, labels, corners):
-        order = np.argsort(-image_scores, kind="stable")
-        order = order[image_scores[order] >= threshold]
-        found.append({"scores": image_scores[order], "labels": image_labels[order], "boxes": image_boxes[order]})
-    return found
