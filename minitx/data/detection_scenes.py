@@ -68,7 +68,7 @@ def paint_digit_boxes(rng, count, split="train"):
     array([[16.5,  7. ,  9. , 14. ],
            [13. , 22. ,  8. , 10. ]], dtype=float32)
     """
-    digits, classes = _shipped_digits(split)
+    digits, classes = shipped_digits(split)
     present = _some_things(rng, count, MOST_DIGITS)  # (B, M)
     chosen = rng.integers(len(digits), size=present.shape)
     sides = rng.integers(DIGIT_SIDES[0], DIGIT_SIDES[1] + 1, size=present.shape)
@@ -79,7 +79,7 @@ def paint_digit_boxes(rng, count, split="train"):
     images = blank_paper(rng, count, DETECTION_SIDE)
     lay_ink(images, cover * present[..., None, None], random_tints(rng, present.shape))
     edges = np.concatenate([corners, corners + edges[..., 2:] - edges[..., :2]], axis=-1)
-    return _add_noise(rng, images), np.where(present, classes[chosen], -1), _relative_boxes(edges, present)
+    return add_noise(rng, images), np.where(present, classes[chosen], -1), relative_boxes(edges, present)
 
 
 def paint_shape_boxes(rng, count):
@@ -120,7 +120,7 @@ def paint_shape_boxes(rng, count):
     images = blank_paper(rng, count, DETECTION_SIDE)
     lay_ink(images, cover, paint)
     edges = np.concatenate([centres - half_sides[..., None], centres + half_sides[..., None]], axis=-1)
-    return _add_noise(rng, images), np.where(present, labels, -1), _relative_boxes(edges, present)
+    return add_noise(rng, images), np.where(present, labels, -1), relative_boxes(edges, present)
 
 
 def scaled_digits(digits, sides, corners, size):
@@ -325,7 +325,7 @@ def lay_ink(images, cover, tints):
 
 
 @cache
-def _shipped_digits(split):
+def shipped_digits(split):
     """Return images (n, 8, 8) and labels of one part of the digits, read from their file only once."""
     images, labels = load_digits(split)
     images.setflags(write=False)
@@ -338,14 +338,22 @@ def _some_things(rng, count, most):
     return np.arange(most) < rng.integers(1, most + 1, size=(count, 1))
 
 
-def _add_noise(rng, images):
+def add_noise(rng, images):
+    """Add the noise of paper to images of float32, in place, and return them clipped to 0-1.
+
+    Examples
+    --------
+    >>> images = add_noise(np.random.default_rng(0), np.full((1, 3, 8, 8), 0.5, np.float32))
+    >>> images.dtype, bool(0.04 < images.std() < 0.06)
+    (dtype('float32'), True)
+    """
     noise = rng.standard_normal(images.shape, np.float32)
     noise *= np.float32(PAPER_NOISE)
     images += noise
     return np.clip(images, 0, 1, out=images)
 
 
-def _relative_boxes(edges, present):
+def relative_boxes(edges, present):
     """Turn edges in pixels (B, M, 4) into centres and sizes, 0-1, and into zeros where there is nothing."""
     low, high = edges[..., :2], edges[..., 2:]
     boxes = np.concatenate([(low + high) / 2, high - low], axis=-1) / DETECTION_SIDE

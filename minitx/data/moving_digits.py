@@ -1,0 +1,181 @@
+"""Videos of real handwritten digits that move, turn round at the edges, come, go, and pass over each other.
+
+A video is a list of frames like the scenes of `detection_scenes.py`: one to three digits on paper with a little noise.
+Each digit has a place in the arrays of labels and boxes that stays the same throughout the video: the place is its
+identity.
+
+    x(t) = x(0) + v t        within the picture: folded back at its edges        in and out: not folded
+
+`paint_meetings` makes what is hard for a tracker. Two digits run into each other and overlap in the middle of the
+video. Then they go on, or they turn round; and they look different, or alike. Who moves evenly can be told by its
+movement, who looks like nobody else by its looks.
+
+Source: written for this package, after the moving digits of Srivastava et al. 2015, "Unsupervised learning of video
+representations using LSTMs", section 4.1; digits as in `digits.py`. Lecture concept: TrackFormer (D1). Notebook: 25.
+"""
+
+import numpy as np
+
+from minitx.data.detection_scenes import (
+    DETECTION_SIDE,
+    DIGIT_SIDES,
+    add_noise,
+    blank_paper,
+    ink_boxes,
+    lay_ink,
+    random_tints,
+    relative_boxes,
+    scaled_digits,
+    shipped_digits,
+)
+
+MOST_MOVING = 3
+SPEEDS = (0.5, 2.5)  # pixels a frame
+STAYING = 0.6  # share of digits that stay in the picture; of the others, half come and half go
+MEETING_SIDES = (8, 11)  # pixels, smallest and largest
+MEETING_SPEEDS = (1.0, 1.4)
+NEAR_TINT = 0.08  # largest difference of the colours, in each of red, green and blue, of digits that look alike
+
+
+def paint_moving_digits(rng, count, frames=16, split="train"):
+    """Paint videos of one to three digits that move at random.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    count : int
+        Number of videos B, from 0.
+    frames : int
+        Frames T of a video, at least 1.
+    split : str
+        Which digits of `load_digits` to write with: "train", or "test" for those that were held out.
+
+    Returns
+    -------
+    videos : ndarray, float32, (B, T, 3, 32, 32)
+        Red, green and blue, 0-1.
+    labels : ndarray, int64, (B, T, 3)
+        The digits, 0 to 9; -1 where one is not there, or less than half of its ink.
+    boxes : ndarray, float32, (B, T, 3, 4)
+        Centre x, centre y, width, height, 0-1, tight around the ink in the picture, hidden or not; 0 where a digit is
+        not there.
+
+    Raises
+    ------
+    ValueError
+        If `frames` is below 1, or there is no such split.
+
+    Examples
+    --------
+    >>> videos, labels, boxes = paint_moving_digits(np.random.default_rng(0), 2, frames=8)
+    >>> videos.shape, labels.shape, boxes.shape
+    ((2, 8, 3, 32, 32), (2, 8, 3), (2, 8, 3, 4))
+    """
+    _check_frames("paint_moving_digits", frames)
+    digits, classes = shipped_digits(split)
+    shape = count, MOST_MOVING
+    present = np.arange(MOST_MOVING) < rng.integers(1, MOST_MOVING + 1, size=(count, 1))  # (B, M)
+    chosen = rng.integers(len(digits), size=shape)
+    sides = rng.integers(DIGIT_SIDES[0], DIGIT_SIDES[1] + 1, size=shape)
+    edges = ink_boxes(scaled_digits(digits[chosen], sides, np.zeros(2), DIGIT_SIDES[1]))
+    room = DETECTION_SIDE - (edges[..., 2:] - edges[..., :2])  # (B, M, 2)
+
+    staying = rng.random(shape) < STAYING
+    coming = rng.random(shape) < 0.5
+    steps = np.arange(frames)[:, None, None]
+    steps = np.where(coming[:, None, :, None], frames - 1 - steps, steps)  # coming is going, played backwards
+    start = rng.random((*shape, 2)) * room
+    path = start[:, None] + _velocities(rng, shape, SPEEDS)[:, None] * steps  # (B, T, M, 2)
+    path = np.where(staying[:, None, :, None], _fold(path, room[:, None]), path)
+    corners = path - edges[:, None, :, :2]  # of the squares: their ink is to be where the path leads
+    labels = np.where(present, classes[chosen], -1)
+    return _film(rng, digits[chosen], labels, sides, random_tints(rng, shape), corners)
+
+
+def paint_meetings(rng, count, frames=16, alike=False, turning=False, split="train"):
+    """Paint videos of two digits that run into each other, and overlap most in the middle of the video.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    count : int
+        Number of videos B, from 0.
+    frames : int
+        Frames T of a video, at least 1. The speed is chosen so that about 16 frames show all of it.
+    alike : bool
+        Whether both are of the same class and of nearly the same colour; otherwise the classes differ, and the colours
+        as chance has it.
+    turning : bool
+        Whether both turn round where they meet; otherwise they go straight on, one over the other.
+    split : str
+        As in `paint_moving_digits`.
+
+    Returns
+    -------
+    videos, labels, boxes
+        As in `paint_moving_digits`, of two digits: (B, T, 3, 32, 32), (B, T, 2) and (B, T, 2, 4).
+
+    Raises
+    ------
+    ValueError
+        If `frames` is below 1, or there is no such split.
+
+    Examples
+    --------
+    >>> videos, labels, boxes = paint_meetings(np.random.default_rng(0), 1, alike=True)
+    >>> labels[0, 0], labels[0, 15]
+    (array([2, 2]), array([2, 2]))
+    >>> np.abs(boxes[0, :, 0] - boxes[0, :, 1])[:, :2].sum(axis=-1).argmin() in (7, 8)
+    True
+    """
+    _check_frames("paint_meetings", frames)
+    digits, classes = shipped_digits(split)
+    shape = count, 2
+    chosen = rng.integers(len(digits), size=shape)
+    for scene, first in enumerate(classes[chosen[:, 0]]):
+        others = np.flatnonzero((classes == first) == alike)
+        chosen[scene, 1] = rng.choice(others)
+    sides = rng.integers(MEETING_SIDES[0], MEETING_SIDES[1] + 1, size=shape)
+    tints = random_tints(rng, shape)
+    if alike:
+        tints[:, 1] = tints[:, 0] + rng.uniform(-NEAR_TINT, NEAR_TINT, (count, 3)).astype(np.float32)
+
+    away = rng.uniform(0, 2 * np.pi, count)
+    angles = np.stack([away, away + np.pi + rng.uniform(-np.pi / 3, np.pi / 3, count)], axis=-1)
+    speeds = rng.uniform(*MEETING_SPEEDS, size=shape)
+    velocities = speeds[..., None] * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    time = np.arange(frames) - (frames - 1) / 2
+    time = -np.abs(time) if turning else time
+    meet = DETECTION_SIDE / 2 + rng.uniform(-1.5, 1.5, (count, 1, 2, 2))
+    centres = meet + time[:, None, None] * velocities[:, None]  # (B, T, 2, 2)
+    return _film(rng, digits[chosen], classes[chosen], sides, tints, centres - sides[:, None, :, None] / 2)
+
+
+def _velocities(rng, shape, speeds):
+    """Draw how far things move from frame to frame, in any direction: (*shape, 2) pixels."""
+    angle, speed = rng.uniform(0, 2 * np.pi, shape), rng.uniform(*speeds, size=shape)
+    return speed[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+
+def _fold(path, room):
+    """Reflect straight paths at the edges 0 and `room`."""
+    return room - np.abs(path % (2 * room) - room)
+
+
+def _film(rng, digits, labels, sides, tints, corners):
+    """Paint digits (B, M, 8, 8) at the corners (B, T, M, 2) of their squares; return videos, labels and boxes."""
+    count, frames, things, _ = corners.shape
+    cover = scaled_digits(digits[:, None], sides[:, None], corners, DETECTION_SIDE)  # (B, T, M, 32, 32)
+    whole = scaled_digits(digits, sides, np.zeros(2), DIGIT_SIDES[1]).sum(axis=(-2, -1))  # ink of each digit
+    cover *= (labels >= 0)[:, None, :, None, None]
+    present = (labels >= 0)[:, None] & (2 * cover.sum(axis=(-2, -1)) >= whole[:, None])
+    videos = np.repeat(blank_paper(rng, count, DETECTION_SIDE), frames, axis=0)
+    flat = count * frames
+    lay_ink(videos, cover.reshape(flat, things, DETECTION_SIDE, DETECTION_SIDE), np.repeat(tints, frames, axis=0))
+    videos = add_noise(rng, videos).reshape(count, frames, *videos.shape[1:])
+    return videos, np.where(present, labels[:, None], -1), relative_boxes(ink_boxes(cover), present)
+
+
+def _check_frames(what, frames):
+    if frames < 1:
+        raise ValueError(f"{what}: frames={frames} show nothing.\nPass at least 1.")
