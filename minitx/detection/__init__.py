@@ -1,5 +1,6 @@
 """Detection: boxes, assignment, set prediction and how well it does."""
 
+from minitx.detection.anchors import anchor_boxes, anchor_coverage, decode_boxes, encode_boxes
 from minitx.detection.average_precision import CocoEvaluator
 from minitx.detection.boxes import (
     box_area,
@@ -14,9 +15,12 @@ from minitx.detection.boxes import (
     paired_generalized_box_iou,
 )
 from minitx.detection.hungarian import linear_sum_assignment, linear_sum_assignment_batch
+from minitx.detection.suppression import nms, nms_per_class, nms_steps, soft_nms, suppress_as_printed
 
 __all__ = [
     "CocoEvaluator",
+    "anchor_boxes",
+    "anchor_coverage",
     "box_area",
     "box_cxcywh_to_xyxy",
     "box_iou",
@@ -24,9 +28,16 @@ __all__ = [
     "box_xyxy_to_cxcywh",
     "box_xyxy_to_xywh",
     "clip_boxes",
+    "decode_boxes",
+    "encode_boxes",
     "generalized_box_iou",
     "linear_sum_assignment",
     "linear_sum_assignment_batch",
+    "nms",
+    "nms_per_class",
+    "nms_steps",
     "paired_box_iou",
     "paired_generalized_box_iou",
+    "soft_nms",
+    "suppress_as_printed",
 ]
