@@ -18,6 +18,8 @@ from minitx.plot.captions import draw_captions, draw_word_attention
 from minitx.plot.checking import draw_gradient_check, draw_gradient_norms, draw_step_errors
 from minitx.plot.comparison import draw_comparison
 from minitx.plot.connectivity import draw_connectivity
+from minitx.plot.detection import draw_detections
+from minitx.plot.detection_attention import draw_object_attention, draw_point_attention
 from minitx.plot.graphs import draw_graph
 from minitx.plot.guesses import draw_guesses
 from minitx.plot.masks import draw_masks
@@ -29,6 +31,7 @@ from minitx.plot.positions import (
     draw_position_similarity,
     draw_positional_encoding,
 )
+from minitx.plot.query_slots import draw_query_slots
 from minitx.plot.readings import draw_readings
 from minitx.plot.recurrence import draw_gradient_flow, draw_recall
 from minitx.plot.results import draw_quality_against_cost
@@ -52,6 +55,7 @@ __all__ = [
     "draw_comparison",
     "draw_confusion_matrix",
     "draw_connectivity",
+    "draw_detections",
     "draw_encoder_decoder",
     "draw_gallery",
     "draw_gradient_check",
@@ -64,13 +68,16 @@ __all__ = [
     "draw_memory_cell",
     "draw_next_token",
     "draw_masks",
+    "draw_object_attention",
     "draw_patch_filters",
     "draw_patches",
+    "draw_point_attention",
     "draw_position_embedding_similarity",
     "draw_position_rotation",
     "draw_position_similarity",
     "draw_positional_encoding",
     "draw_quality_against_cost",
+    "draw_query_slots",
     "draw_readings",
     "draw_recall",
     "draw_retrieval",

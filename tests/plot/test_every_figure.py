@@ -119,6 +119,25 @@ FIGURES = {
     "next token": lambda: plot.draw_next_token(
         {f"T = {place}": row for place, row in enumerate(softmax_rows(5, 14))}, [*"etaoinshrdlc", "␣", "↵"]
     ),
+    "detections": lambda: plot.draw_detections(
+        np.random.default_rng(0).random((6, 3, 32, 32)),
+        [{"boxes": [[2, 5, 12, 14], [18, 12, 28, 26]], "labels": [3, 7], "scores": [0.987, 0.5]}] * 6,
+        targets=[{"boxes": [[3, 5, 13, 15]]}] * 5 + [{"boxes": []}],
+        titles=["held out"] * 6,
+    ),
+    "detections, one": lambda: plot.draw_detections(
+        np.random.default_rng(0).random((1, 3, 20, 64)), [{"boxes": [[2, 5, 60, 14]], "labels": [1]}], WORDS
+    ),
+    "object attention": lambda: plot.draw_object_attention(
+        np.random.default_rng(0).random((3, 32, 32)), [[2, 5, 12, 14], [18, 12, 28, 26]], "35", softmax_rows(2, 8, 8)
+    ),
+    "point attention": lambda: plot.draw_point_attention(
+        np.random.default_rng(0).random((3, 32, 32)), np.arange(12).reshape(6, 2) * 2, softmax_rows(6, 8, 8)
+    ),
+    "query slots": lambda: plot.draw_query_slots(
+        np.random.default_rng(0).random((40, 8, 4)), np.random.default_rng(1).random((40, 8)) < 0.3
+    ),
+    "query slots, nothing found": lambda: plot.draw_query_slots(np.full((1, 2, 4), 0.5), np.zeros((1, 2), bool)),
     "encoder and decoder": lambda **o: plot.draw_encoder_decoder(12, 6, **o),
     "masks": lambda: plot.draw_masks([np.tri(9, dtype=bool).T, np.eye(9, dtype=bool)], ["causal", "self"], WORDS),
     "masks, one across": lambda: plot.draw_masks(np.zeros((1, 2, 9), bool), ["padding"], WORDS[:2], WORDS),

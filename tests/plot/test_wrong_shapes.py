@@ -44,6 +44,66 @@ CASES = {
         "weights[0] holds 0 to 4, expected 0 to 1",
     ),
     "captions": (lambda: plot.draw_attention_rollout(matrix, matrix, ["a", "b"]), "captions has 2 entries, expected 1"),
+    "detections of fewer images": (
+        lambda: plot.draw_detections(np.ones((2, 8, 8)), [{"boxes": []}]),
+        "predictions are 1 for 2 images",
+    ),
+    "detections without boxes": (
+        lambda: plot.draw_detections(np.ones((1, 8, 8)), [{"labels": []}]),
+        "not all of them dicts with 'boxes'",
+    ),
+    "detections turned round": (
+        lambda: plot.draw_detections(np.ones((1, 8, 8)), [{"boxes": [[4, 4, 2, 6]], "labels": [0]}]),
+        "holds (4.0, 4.0, 2.0, 6.0), which ends before it starts",
+    ),
+    "detections that are no numbers": (
+        lambda: plot.draw_detections(np.ones((1, 8, 8)), [{"boxes": [[np.nan, 4, 2, 6]], "labels": [0]}]),
+        "which is not a number",
+    ),
+    "detections without labels": (
+        lambda: plot.draw_detections(np.ones((1, 8, 8)), [{"boxes": [[1, 1, 2, 2]]}]),
+        "predictions[0] has 1 boxes, labels of shape (0,)",
+    ),
+    "a class without a name": (
+        lambda: plot.draw_detections(np.ones((1, 8, 8)), [{"boxes": [[1, 1, 2, 2]], "labels": [3]}], "abc"),
+        "holds label 3, but there are 3 names",
+    ),
+    "boxes that are really there": (
+        lambda: plot.draw_detections(np.ones((1, 8, 8)), [{"boxes": [], "labels": []}], targets=[{"boxes": [1, 2]}]),
+        "targets[0]['boxes'] has shape (2,), expected (k, 4)",
+    ),
+    "titles of detections": (
+        lambda: plot.draw_detections(np.ones((1, 8, 8)), [{"boxes": []}], titles="ab"),
+        "titles has 2 entries, expected 1",
+    ),
+    "maps of fewer objects": (
+        lambda: plot.draw_object_attention(matrix, [[0, 0, 2, 2]], ["a"], np.ones((2, 2, 2))),
+        "expected (k, rows, columns) with k = 1",
+    ),
+    "no objects": (
+        lambda: plot.draw_object_attention(matrix, [], [], np.ones((0, 2, 2))),
+        "weights has shape (0, 2, 2) and so no entry at all",
+    ),
+    "names of objects": (
+        lambda: plot.draw_object_attention(matrix, [[0, 0, 2, 2]], [], np.ones((1, 2, 2))),
+        "names has 0 entries, expected 1",
+    ),
+    "points outside": (
+        lambda: plot.draw_point_attention(np.ones((4, 8)), [[8, 5]], np.ones((1, 2, 2))),
+        "points hold 5 to 8, but the image has 8 x 4 pixels",
+    ),
+    "maps of fewer points": (
+        lambda: plot.draw_point_attention(matrix, [[1, 2]], matrix),
+        "weights has shape (4, 4), expected (k, rows, columns)",
+    ),
+    "slots in pixels": (
+        lambda: plot.draw_query_slots(np.full((2, 3, 4), 20.0), np.ones((2, 3))),
+        "boxes hold 20 to 20, expected 0 to 1",
+    ),
+    "slots of fewer queries": (
+        lambda: plot.draw_query_slots(np.ones((2, 3, 4)), np.ones((2, 2))),
+        "found has shape (2, 2), expected (n, Q) with n = 2, Q = 3",
+    ),
     "no layers": (lambda: plot.draw_encoder_decoder(0, 6), "0 and 6 layers, expected at least 1"),
     "numbers for a mask": (lambda: plot.draw_masks(np.ones((1, 2, 2)), ["a"]), "True where looking is blocked"),
     "one mask alone": (lambda: plot.draw_masks(matrix > 0, ["a"]), "(4, 4), expected (n, T, S)"),
