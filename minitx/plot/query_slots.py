@@ -75,7 +75,7 @@ def draw_query_slots(boxes, found, columns=4):
         ax.set(xlim=(0, 1), ylim=(1, 0), aspect="equal")
         ax.set_title(f"query {query + 1}: {chosen.mean():.0%}".replace("%", " %"))
         clear_ticks(ax)
-    add_colour_bar(figure, dots, axes[:queries], "side of the box (image = 1)")
+    add_colour_bar(figure, dots, axes[:queries], "side (image = 1)")
     return figure
 
 

@@ -35,7 +35,7 @@ def test_what_is_really_there_is_dashed():
         IMAGES[:1], [{"boxes": [[2, 3, 9, 13]], "labels": [0]}], targets=[{"boxes": [[2, 4, 9, 14], [20, 1, 31, 15]]}]
     ).axes
     assert outlines(ax) == [[2, 4, 9, 14], [20, 1, 31, 15], [2, 3, 9, 13]]
-    assert [patch.get_linestyle() == "-" for patch in ax.patches] == [False, False, True]
+    assert [patch.get_linestyle() == "solid" for patch in ax.patches] == [False, False, True]
     assert [text.get_text() for text in ax.texts] == ["0"]
 
 
