@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from minitx import __version__
-from minitx.recipes import caption, copy_reverse, gpt, masked_words, translate, vit_digits, write
+from minitx.recipes import caption, copy_reverse, detr, detr_shapes, gpt, masked_words, translate, vit_digits, write
 from minitx.recipes.running import CHECKPOINT_NAME, RecipeError
 
 # Name for `minitx train` -> module whose `run` it calls, and whose docstring's first line describes it.
@@ -27,6 +27,8 @@ RECIPES = {
     "gpt": gpt,
     "caption": caption,
     "write": write,
+    "detr": detr,
+    "detr-shapes": detr_shapes,
 }
 
 DESCRIPTION = "Transformers from scratch in pure NumPy: hand-derived, tested, and fast enough for a laptop."

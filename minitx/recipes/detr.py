@@ -1,0 +1,342 @@
+"""A tiny DETR learns to find handwritten digits in a picture, and to say which is which, all at once.
+
+The whole experiment: scenes of one to four real digits of any class, size and tint, painted afresh for each batch; a
+small convolutional backbone, one encoder and three decoder layers, eight object queries; the set loss, which pairs
+queries with objects by the Hungarian algorithm after every decoder layer; AdamW with warm-up and cosine decay. How well
+it does is told by COCO's average precision on 1,000 scenes of digits that it never saw. `minitx train detr` runs it;
+`minitx train detr-shapes` does the same with coloured shapes, which are learned sooner.
+
+There is nothing to suppress duplicates: queries learn to leave an object to one of them.
+
+Source: Carion et al. 2020, "End-to-end object detection with Transformers". Lecture concept: tiny DETR (D0 D1 D3 D4).
+Notebooks: 22, 23.
+"""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from minitx.autograd.randomness import manual_seed
+from minitx.autograd.tensor import no_grad
+from minitx.data.detection_scenes import paint_digit_boxes, paint_shape_boxes
+from minitx.data.digit_scenes import DIGIT_WORDS
+from minitx.data.loader import DataLoader
+from minitx.data.scenes import SHAPES
+from minitx.detection.average_precision import CocoEvaluator
+from minitx.detection.boxes import box_cxcywh_to_xyxy
+from minitx.detection.set_matching import HungarianMatcher, SetCriterion, unpad_targets
+from minitx.models.detected_objects import detected_objects
+from minitx.models.detr import DETR
+from minitx.models.small_backbone import SmallBackbone
+from minitx.plot.training import draw_learning_curves
+from minitx.recipes.running import fit_and_save, open_results, write_figures
+from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights, save_weights
+from minitx.training.optimizers import AdamW
+from minitx.training.schedules import cosine_schedule
+from minitx.training.trainer import Trainer
+
+DETR_SETTINGS = {
+    "num_queries": 8,
+    "hidden_dim": 96,
+    "nheads": 4,
+    "num_encoder_layers": 1,
+    "num_decoder_layers": 3,
+    "dim_feedforward": 192,
+    "dropout": 0.0,  # no scene is seen twice
+}
+DETR_BATCH = 32
+DETR_PEAK = 1e-3  # learning rate
+DETR_EOS = 0.3  # weight of "no object": of eight queries, two or three find one
+DETR_EPOCH_STEPS = 200
+EXAM_SCENES = 1000
+EXAM_SEED = 30_000
+VALIDATION_SCENES = 200  # scored after each epoch
+
+
+class DetectionWorld(NamedTuple):
+    """What is to be found, and how scenes of it are painted."""
+
+    classes: tuple
+    paint: Callable  # rng, count -> images, labels, boxes to learn from
+    paint_test: Callable  # the same, to be tested with
+
+
+DETECTION_WORLDS = {
+    "digits": DetectionWorld(DIGIT_WORDS, paint_digit_boxes, functools.partial(paint_digit_boxes, split="test")),
+    "shapes": DetectionWorld(SHAPES, paint_shape_boxes, paint_shape_boxes),
+}
+
+
+def run(seed=0, epochs=30, out="minitx-detr", resume=False, quiet=False):
+    """Learn to find handwritten digits: `train_detr` of the first world.
+
+    Parameters
+    ----------
+    seed, epochs, out, resume, quiet
+        As in `train_detr`.
+
+    Returns
+    -------
+    dict of str to float
+        "AP", "AP50" and so on, 0-1, on 1,000 scenes of held-out digits.
+    """
+    return train_detr("digits", seed, epochs, out, resume, quiet)
+
+
+def train_detr(world="digits", seed=0, epochs=30, out="minitx-detr", resume=False, quiet=False):
+    """Learn to detect, tell how precise the detections are on scenes that were never seen, and save all.
+
+    Parameters
+    ----------
+    world : {"digits", "shapes"}
+        What is in the scenes.
+    seed : int
+        Of initial values and scenes. Same seed, same machine: same result, bit for bit.
+    epochs : int
+        200 batches of 32 newly painted scenes each.
+    out : str or Path
+        Folder for what is written; made if missing.
+    resume : bool
+        Go on from the checkpoint in `out`.
+    quiet : bool
+        Show no progress; the result is printed all the same.
+
+    Returns
+    -------
+    dict of str to float
+        As `score` gives.
+
+    Raises
+    ------
+    RecipeError
+        If there is a checkpoint where none is expected, or none where one is.
+    """
+    out = open_results(out, resume)
+    manual_seed(seed)
+    model = build_detr(world)
+    trainer = detr_trainer(model, world, epochs, seed, quiet)
+    started = time.perf_counter()
+    history = fit_and_save(trainer, epochs, out, resume)
+    seconds = time.perf_counter() - started
+
+    images, targets = detection_exam(world)
+    scores = score(model, images, targets)
+    print(
+        f"held-out scenes: AP50 {scores['AP50']:.3f}, AP75 {scores['AP75']:.3f}, AP {scores['AP']:.3f} on "
+        f"{len(images):,} scenes, {seconds:.0f} s of training"
+    )
+    print("written, the learned weights and pictures of what was learned:")
+    save_weights(out / "weights.npz", model)
+    print(f"  {out / 'weights.npz'}")
+    write_figures(out, draw_detr(model, history, images, targets, world))
+    return scores
+
+
+def build_detr(world="digits", **changes):
+    """Return the untrained model of this recipe, or one that differs from it.
+
+    Parameters
+    ----------
+    world : {"digits", "shapes"}
+    **changes
+        Arguments of `DETR`, such as ``num_queries=100`` or ``spatial_positions=None``.
+
+    Examples
+    --------
+    >>> build_detr().num_parameters(), build_detr("shapes", num_encoder_layers=0).num_parameters()
+    (494463, 419097)
+    """
+    settings = DETR_SETTINGS | changes
+    return DETR(SmallBackbone(settings["hidden_dim"]), len(DETECTION_WORLDS[world].classes), **settings)
+
+
+def load_trained(world="digits"):
+    """Return the model with the weights that come with the package, ready to detect."""
+    name = "detr" if world == "digits" else f"detr-{world}"
+    return load_weights(SHIPPED_WEIGHTS / f"{name}.npz", build_detr(world))
+
+
+def detr_trainer(model, world="digits", epochs=30, seed=0, quiet=False, eos_coef=DETR_EOS, matcher=None):
+    """Return the `Trainer` of this recipe.
+
+    Parameters
+    ----------
+    model : DETR
+        Of `build_detr`.
+    world : {"digits", "shapes"}
+    epochs : int
+        After so many the learning rate is zero.
+    seed : int
+        Of the scenes.
+    quiet : bool
+        Show no progress bar.
+    eos_coef : float
+        Weight of the class "no object" in the loss.
+    matcher : callable, optional
+        Who answers for whom; a `HungarianMatcher` by default.
+    """
+    painters = DETECTION_WORLDS[world]
+
+    def paint(rng, numbers):
+        return painters.paint(rng, len(numbers))
+
+    loader = DataLoader(np.arange(DETR_EPOCH_STEPS * DETR_BATCH), batch_size=DETR_BATCH, seed=seed, transform=paint)
+    unseen = painters.paint(np.random.default_rng([EXAM_SEED, seed]), VALIDATION_SCENES)
+    criterion = SetCriterion(len(painters.classes), matcher or HungarianMatcher(), eos_coef=eos_coef)
+    total = epochs * len(loader)
+    return Trainer(
+        model,
+        AdamW(model.parameters(), lr=DETR_PEAK, weight_decay=1e-4),
+        functools.partial(detection_loss, criterion=criterion),
+        loader,
+        schedule=functools.partial(cosine_schedule, total=total, warmup=total // 20, peak=DETR_PEAK),
+        max_norm=1.0,
+        validation=DataLoader(*unseen, batch_size=VALIDATION_SCENES),
+        quiet=quiet,
+    )
+
+
+def detection_loss(model, images, labels, boxes, criterion):
+    """Return the set loss of a DETR and its parts, as the loss function of a `Trainer`.
+
+    Parameters
+    ----------
+    model : DETR
+    images : ndarray, (B, 3, H, W)
+    labels : ndarray of int, (B, M)
+        -1 where there is no object.
+    boxes : ndarray, (B, M, 4)
+        Centre x, centre y, width, height, 0-1.
+    criterion : SetCriterion
+
+    Returns
+    -------
+    loss : Tensor
+        The weighted sum over all decoder layers.
+    scores : dict
+        "loss_ce", "loss_bbox" and "loss_giou" of the last layer; in evaluation mode "AP50" and "AP75" too, of these
+        images as one set.
+    """
+    outputs, targets = model(images), unpad_targets(labels, boxes)
+    losses = criterion(outputs, targets)
+    parts = {name: losses[name].item() for name in ("loss_ce", "loss_bbox", "loss_giou")}
+    if not model.training:
+        size = images.shape[-2:]
+        precisions = coco_scores(detected_objects(outputs, size), in_pixels(targets, size), criterion.num_classes)
+        parts |= {name: precisions[name] for name in ("AP50", "AP75")}
+    return criterion.total(losses), parts
+
+
+def detection_exam(world="digits", count=None):
+    """Paint the scenes of the test.
+
+    Parameters
+    ----------
+    world : {"digits", "shapes"}
+    count : int, optional
+        How many; 1,000 by default.
+
+    Returns
+    -------
+    images : ndarray, float32, (B, 3, 32, 32)
+    targets : list of dict
+        For each image "labels" (T,) and "boxes" (T, 4), centre x, centre y, width, height, 0-1.
+
+    Examples
+    --------
+    >>> images, targets = detection_exam("digits", 2)
+    >>> images.shape, [target["labels"].tolist() for target in targets]
+    ((2, 3, 32, 32), [[4, 4, 7, 1], [5, 4]])
+    """
+    rng = np.random.default_rng(EXAM_SEED)
+    images, labels, boxes = DETECTION_WORLDS[world].paint_test(rng, EXAM_SCENES if count is None else count)
+    return images, unpad_targets(labels, boxes)
+
+
+def find_objects(model, images, threshold=0.0):
+    """Detect objects in any number of images.
+
+    Parameters
+    ----------
+    model : DETR
+    images : ndarray, (B, 3, H, W)
+    threshold : float
+        Least probability of what is returned.
+
+    Returns
+    -------
+    list of dict
+        For each image "scores" (n,), "labels" (n,) and "boxes" (n, 4), left, top, right, bottom in pixels, the best
+        first.
+
+    Examples
+    --------
+    >>> images, _ = detection_exam("shapes", 2)
+    >>> [len(found["labels"]) for found in find_objects(build_detr("shapes"), images)]
+    [8, 8]
+    """
+    model.eval()
+    found = []
+    with no_grad():
+        for first in range(0, len(images), 128):
+            part = images[first : first + 128]
+            found += detected_objects(model(part), part.shape[-2:], threshold)
+    return found
+
+
+def score(model, images, targets):
+    """Return COCO's average precisions of a model.
+
+    Parameters
+    ----------
+    model : DETR
+    images, targets
+        As `detection_exam` gives.
+
+    Returns
+    -------
+    dict of str to float
+        "AP", "AP50", "AP75", "AR_1" and so on, 0-1; see `CocoEvaluator.summarize`.
+    """
+    return coco_scores(find_objects(model, images), in_pixels(targets, images.shape[-2:]), model.num_classes)
+
+
+def coco_scores(predictions, targets, num_classes):
+    """Return what `CocoEvaluator` says of predictions and targets, both with boxes in pixels."""
+    evaluator = CocoEvaluator(num_classes)
+    evaluator.add(predictions, targets)
+    return evaluator.summarize()
+
+
+def in_pixels(targets, size):
+    """Turn boxes of targets from (centre, size), 0-1, to left, top, right, bottom in pixels.
+
+    Parameters
+    ----------
+    targets : list of dict
+    size : (int, int)
+        Height and width of the images.
+
+    Returns
+    -------
+    list of dict
+
+    Examples
+    --------
+    >>> in_pixels([{"labels": np.array([7]), "boxes": np.array([[0.5, 0.5, 0.25, 0.5]])}], (32, 32))[0]["boxes"]
+    array([[12.,  8., 20., 24.]])
+    """
+    height, width = size
+    scale = np.array([width, height, width, height])
+    return [
+        {"labels": target["labels"], "boxes": box_cxcywh_to_xyxy(target["boxes"].astype(np.float64)) * scale}
+        for target in targets
+    ]
+
+
+def draw_detr(model, history, images, targets, world="digits"):
+    """Draw learning curves."""
+    return {"learning-curves": draw_learning_curves(history["loss"], history["validation_loss"])}
