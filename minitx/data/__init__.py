@@ -5,6 +5,7 @@ Images are float32 ``(n, C, H, W)`` with values 0-1, labels int64 ``(n,)``. Noth
 
 from minitx.data.augmentation import affine, random_affine
 from minitx.data.cifar import load_cifar10, load_cifar100
+from minitx.data.coco import coco_dataset, read_coco, read_coco_results, write_coco, write_coco_results
 from minitx.data.copying import copying_target, random_sequences
 from minitx.data.delayed_dot import delayed_dots
 from minitx.data.detection_scenes import paint_digit_boxes, paint_shape_boxes
@@ -25,6 +26,7 @@ __all__ = [
     "SimilarLengthLoader",
     "affine",
     "delayed_dots",
+    "coco_dataset",
     "copying_target",
     "digit_caption",
     "digit_scene_kinds",
@@ -44,8 +46,12 @@ __all__ = [
     "paint_shape_boxes",
     "random_affine",
     "random_sequences",
+    "read_coco",
+    "read_coco_results",
     "read_idx",
     "scene_caption",
     "scene_kinds",
     "translation_results",
+    "write_coco",
+    "write_coco_results",
 ]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minitx.data.coco import coco_dataset, read_coco, read_coco_results, write_coco, write_coco_results
 from minitx.detection.average_precision import CocoEvaluator
 
 pytestmark = pytest.mark.parity
@@ -168,3 +169,27 @@ def test_object_with_id_0_is_never_found_by_pycocotools_only():
     ours.add(predictions, targets)
     assert ours.summarize()["AP"] == pytest.approx(1)
     assert evaluated_by_pycocotools(predictions, targets, (1, 10, 100), first_id=0).stats[0] == 0
+
+
+def test_files_say_the_same_to_both(tmp_path):
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    rng = np.random.default_rng(3)
+    predictions, targets = zip(*(random_image(rng, 60, True, 6) for _ in range(20)))
+    for image in targets:
+        kept = np.prod(image["boxes"][:, 2:] - image["boxes"][:, :2], axis=1) > 0
+        image |= {name: values[kept] for name, values in image.items()}
+    dataset = coco_dataset(targets, (64, 64), {category: str(category) for category in CATEGORIES})
+    write_coco(tmp_path / "set.json", dataset)
+    write_coco_results(tmp_path / "found.json", predictions, dataset)
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(tmp_path / "set.json"))
+        theirs = COCOeval(truth, truth.loadRes(str(tmp_path / "found.json")), "bbox")
+        theirs.evaluate()
+        theirs.accumulate()
+    ours = CocoEvaluator(CATEGORIES)
+    dataset = read_coco(tmp_path / "set.json")
+    ours.add(read_coco_results(tmp_path / "found.json", dataset), dataset.targets())
+    np.testing.assert_allclose(ours.accumulate(), theirs.eval["precision"], rtol=0, atol=1e-12)
+    assert 0.1 < ours.precision[ours.precision > -1].mean() < 0.9
