@@ -15,10 +15,13 @@ from minitx.detection.boxes import (
     paired_generalized_box_iou,
 )
 from minitx.detection.hungarian import linear_sum_assignment, linear_sum_assignment_batch
+from minitx.detection.set_matching import HungarianMatcher, SetCriterion, unpad_targets
 from minitx.detection.suppression import nms, nms_per_class, nms_steps, soft_nms, suppress_as_printed
 
 __all__ = [
     "CocoEvaluator",
+    "HungarianMatcher",
+    "SetCriterion",
     "anchor_boxes",
     "anchor_coverage",
     "box_area",
@@ -40,4 +43,5 @@ __all__ = [
     "paired_generalized_box_iou",
     "soft_nms",
     "suppress_as_printed",
+    "unpad_targets",
 ]
