@@ -359,8 +359,9 @@ class _Pair:
     """Two arrays of boxes, their areas, and how slopes of areas become slopes of edges; coordinates are axis 0."""
 
     def __init__(self, name, a, b):
-        self.a, self.sides_a, areas_a = _corners_sides_areas(name, a)
-        self.b, self.sides_b, areas_b = _corners_sides_areas(name, b)
+        rank = max(np.ndim(a), np.ndim(b))
+        self.a, self.sides_a, areas_a = _corners_sides_areas(name, a, rank)
+        self.b, self.sides_b, areas_b = _corners_sides_areas(name, b, rank)
         self.shared = np.minimum(self.a[2:], self.b[2:]) - np.maximum(self.a[:2], self.b[:2])  # (2, ...)
         np.maximum(self.shared, 0, out=self.shared)
         self.intersection = self.shared[0] * self.shared[1]
@@ -408,10 +409,14 @@ def _four_numbers(name, boxes):
     return boxes
 
 
-def _corners_sides_areas(name, boxes):
-    """Return corners (4, ...), widths and heights (2, ...) and areas (...), after refusing what is no box."""
+def _corners_sides_areas(name, boxes, rank=0):
+    """Return corners (4, ...), widths and heights (2, ...) and areas (...), after refusing what is no box.
+
+    Axes of length 1 stand for those that `boxes` lacks to `rank`, so that arrays of different ranks broadcast.
+    """
     boxes = boxes.numpy() if isinstance(boxes, Tensor) else np.asarray(boxes)
     _four_numbers(name, boxes)
+    boxes = boxes.reshape((1,) * (rank - boxes.ndim) + boxes.shape)
     corners = np.ascontiguousarray(np.moveaxis(boxes, -1, 0), dtype=None if boxes.dtype.kind == "f" else np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         sides = corners[2:] - corners[:2]

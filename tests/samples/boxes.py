@@ -29,6 +29,7 @@ formats = [
 pairs = [
     sample(corners(6), corners(6, seed=1), note="pairs"),
     sample(corners(3, 1), corners(1, 2, seed=2), note="every pair"),
+    sample(corners(2, 3), corners(seed=1), note="one for all"),
     sample(corners(), corners(seed=1), note="one box"),
     sample(corners(2), corners(2) + 5, note="disjoint"),
     sample(np.array([[0.0, 0, 4, 4]]), np.array([[1.0, 1, 2, 3]]), note="one inside the other"),
