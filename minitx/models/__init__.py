@@ -4,6 +4,7 @@ from minitx.models.bert import BERT, MaskedLanguageModel, bert_from_huggingface
 from minitx.models.captioner import Captioner
 from minitx.models.detected_objects import detected_objects
 from minitx.models.detr import DETR, EncodedImages
+from minitx.models.detr_listing import DetrListing
 from minitx.models.detr_published import detr_from_facebook, detr_from_huggingface, detr_resnet50
 from minitx.models.gpt import GPT, gpt_from_huggingface
 from minitx.models.language_model import LanguageModel
@@ -31,6 +32,7 @@ __all__ = [
     "BERT",
     "Captioner",
     "DETR",
+    "DetrListing",
     "EncodedImages",
     "GPT",
     "MaskedLanguageModel",

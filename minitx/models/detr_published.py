@@ -133,4 +133,4 @@ def _resnet_place(match):
     """Name a place in a ResNet as torchvision does: stage 0, block 2, convolution 1 is "layer1.2.conv2."."""
     stage, block, number, kind = match.groups()
     place = f"layer{int(stage) + 1}.{block}."
-    return place if number is None else f"{place}{'conv' if kind == 'conv' else 'bn'}{int(number) + 1}."
+    return place if number is None else f"{place}{'conv' if kind == 'conv' else 'bn'}{int(number) + 1}"
