@@ -1,0 +1,53 @@
+"""The published DETR: counted without memory, and found again under the names of its publishers."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from minitx.models import DETR, DetrListing, ResNet, SmallBackbone, detr_from_facebook, detr_resnet50
+from minitx.nn.module import shapes_only
+
+
+def test_the_published_size_takes_no_memory():
+    tracemalloc.start()
+    with shapes_only():
+        model = detr_resnet50(num_classes=91)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert model.num_parameters() == 41_524_768
+    assert model.backbone.num_parameters() == 23_454_912
+    assert peak < 10e6  # bytes; the weights would take 166 million
+
+
+def test_names_of_facebook():
+    model = DETR(ResNet((1, 1, 1, 1), width=4), 3, 5, 16, 2, 1, 2, 24, spatial_positions="learned")
+    arrays = model.state_dict()
+    theirs = {}
+    for name, array in arrays.items():
+        name = name.replace("position_embedding.", "backbone.1.")
+        if name.startswith("backbone.") and not name.startswith("backbone.1."):
+            name = name.replace("backbone.", "backbone.0.body.")
+        theirs[name] = array
+    theirs["backbone.0.body.bn1.num_batches_tracked"] = np.zeros(())
+    assert {"backbone.0.body.layer4.0.conv3.weight", "backbone.1.row_embed.weight"} <= set(theirs)
+    assert {
+        "transformer.encoder.layers.0.self_attn.in_proj_weight",
+        "transformer.decoder.layers.1.multihead_attn.out_proj.bias",
+        "transformer.decoder.norm.weight",
+        "class_embed.weight",
+        "bbox_embed.layers.2.bias",
+        "query_embed.weight",
+        "input_proj.weight",
+    } <= set(theirs)
+    renamed = detr_from_facebook(theirs)
+    assert set(renamed) == set(arrays)
+    model.load_state_dict(renamed)
+
+
+def test_listing_predicts_and_refuses_grids_that_are_too_large():
+    model = DetrListing(SmallBackbone(8), 3, 8, 2, 1, 1, 16, num_queries=5).eval()
+    outputs = model(np.ones((2, 3, 20, 32), np.float32))
+    assert outputs["pred_logits"].shape == (2, 5, 4) and outputs["pred_boxes"].shape == (2, 5, 4)
+    with pytest.raises(ValueError, match="1 rows and 51 columns.*for 50 only"):
+        model(np.ones((1, 3, 4, 204), np.float32))
