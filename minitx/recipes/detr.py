@@ -31,6 +31,10 @@ from minitx.detection.set_matching import HungarianMatcher, SetCriterion, unpad_
 from minitx.models.detected_objects import detected_objects
 from minitx.models.detr import DETR
 from minitx.models.small_backbone import SmallBackbone
+from minitx.nn.softmax import softmax
+from minitx.plot.detection import draw_detections
+from minitx.plot.detection_attention import draw_object_attention
+from minitx.plot.query_slots import draw_query_slots
 from minitx.plot.training import draw_learning_curves
 from minitx.recipes.running import fit_and_save, open_results, write_figures
 from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights, save_weights
@@ -54,6 +58,7 @@ DETR_EPOCH_STEPS = 200
 EXAM_SCENES = 1000
 EXAM_SEED = 30_000
 VALIDATION_SCENES = 200  # scored after each epoch
+SLOT_SCENES = 400  # pictured
 
 
 class DetectionWorld(NamedTuple):
@@ -337,6 +342,53 @@ def in_pixels(targets, size):
     ]
 
 
+def attention_of_objects(model, image, threshold=0.5):
+    """Detect the objects of one image, and tell where the query of each looked last.
+
+    Parameters
+    ----------
+    model : DETR
+    image : ndarray, (3, H, W)
+    threshold : float
+        Least probability of what is returned.
+
+    Returns
+    -------
+    found : dict
+        As `find_objects` gives for an image.
+    weights : ndarray, (n, h, w)
+        Attention of the last decoder layer, mean over its heads, over the cells of the image.
+    """
+    model.eval()
+    with no_grad():
+        encoded = model.encode(image[None])
+        hidden, attention = model.decode(encoded, need_weights=True)
+        outputs = model.predict(hidden)
+    found = detected_objects(outputs, image.shape[-2:], threshold)[0]
+    surest_first = np.argsort(-object_scores(outputs)[0], kind="stable")[: len(found["scores"])]
+    return found, attention.numpy()[0, -1, surest_first].reshape(-1, *encoded.size)
+
+
+def object_scores(outputs):
+    """Return how sure each query is of its best class: 0-1, (B, Q)."""
+    return softmax(outputs["pred_logits"].numpy())[..., :-1].max(axis=-1)
+
+
 def draw_detr(model, history, images, targets, world="digits"):
-    """Draw learning curves."""
-    return {"learning-curves": draw_learning_curves(history["loss"], history["validation_loss"])}
+    """Draw learning curves, what was found in some scenes, where the queries looked, and what each is there for."""
+    names = DETECTION_WORLDS[world].classes
+    figures = {
+        "learning-curves": draw_learning_curves(history["loss"], history["validation_loss"]),
+        "detections": draw_detections(
+            images[:12], find_objects(model, images[:12], 0.5), names, in_pixels(targets[:12], images.shape[-2:])
+        ),
+    }
+    crowded = images[np.argmax([len(target["labels"]) for target in targets])]
+    found, weights = attention_of_objects(model, crowded)
+    if len(weights):
+        named = [names[label] for label in found["labels"]]
+        figures["object-attention"] = draw_object_attention(crowded, found["boxes"], named, weights)
+    with no_grad():
+        outputs = model(images[:SLOT_SCENES])
+    figures["query-slots"] = draw_query_slots(outputs["pred_boxes"].numpy(), object_scores(outputs) > 0.5)
+    return figures

@@ -10,7 +10,7 @@ Notebooks: 22, 23.
 from minitx.recipes.detr import train_detr
 
 
-def run(seed=0, epochs=10, out="minitx-detr-shapes", resume=False, quiet=False):
+def run(seed=0, epochs=8, out="minitx-detr-shapes", resume=False, quiet=False):
     """Learn to find coloured shapes: `train_detr` of the second world.
 
     Parameters

@@ -39,7 +39,7 @@ def test_it_tells_what_it_measured_and_writes_files(finished):
     _, out, scores, lines = finished
     numbers = ", ".join(f"{name} {scores[name]:.3f}" for name in ("AP50", "AP75", "AP"))
     assert re.fullmatch(rf"held-out scenes: {re.escape(numbers)} on 40 scenes, \d+ s of training", lines[0])
-    for name in ("weights.npz", "learning-curves.png"):
+    for name in ("weights.npz", "learning-curves.png", "detections.png", "query-slots.png"):
         assert (out / name).is_file()
         assert f"  {out / name}" in lines
 
@@ -82,7 +82,7 @@ def test_every_variant_learns(world, changes, monkeypatch):
     trainer = detr.detr_trainer(detr.build_detr(world, **changes), world, epochs=3, quiet=True)
     before = evaluate(trainer.model, trainer.validation, trainer.loss_function)["loss"]
     history = trainer.fit(3)
-    assert history["validation_loss"][-1] < 0.9 * before
+    assert history["validation_loss"][-1] < 0.95 * before
     assert {"loss_ce", "loss_bbox", "loss_giou", "validation_AP50", "validation_AP75"} <= set(history)
 
 
