@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import minitx
 from minitx import cli
+from minitx.data.digit_scenes import DIGIT_WORDS
+from minitx.recipes.detr import build_detr
 from minitx.recipes.running import open_results
 
 CHECKOUT = Path(minitx.__file__).parents[1]
@@ -43,9 +46,10 @@ def test_version(minitx_command):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--help"], ["demo", "lab", "in about a minute", "minitx demo --epochs 5"]),
+        (["--help"], ["demo", "detect", "lab", "in about a minute", "minitx demo --epochs 5"]),
         (["demo", "--help"], ["--seed N", "--epochs N", "--out DIR", "--quiet", "default: 0", "default: minitx-demo"]),
         (["train", "--help"], ["NAME", "--seed N", "--epochs N", "--out DIR", "--resume", "--quiet", "minitx-NAME"]),
+        (["detect", "--help"], ["IMAGE", "--out FILE", "--threshold P", "default: 0.5", "IMAGE-detected.png", "PNG"]),
         (["lab", "--help"], ["JupyterLab", "never overwrites"]),
     ],
 )
@@ -72,6 +76,12 @@ def test_help_tells(words, told, minitx_command):
         (["train", "supper"], "NAME: there is no experiment 'supper'; `minitx train` lists them"),
         (["train", "--seed", "3"], "which experiment? NAME is missing"),
         (["train", "--seed", "-1"], "--seed: expected 0 or more, got -1"),
+        (["detect"], "required: IMAGE"),
+        (["detect", "a.png", "--threshold", "2"], "--threshold: expected a number from 0 to 1, got 2"),
+        (["detect", "a.png", "--threshold", "nan"], "--threshold: expected a number from 0 to 1, got nan"),
+        (["detect", "a.png", "--threshold", "half"], "--threshold: expected a number from 0 to 1, got 'half'"),
+        (["detect", "a.png", "--out", "./a.png"], "--out 'a.png' is the picture itself"),
+        (["detect", "a.png", "--out", "found.docx"], "--out 'found.docx' has to end in .png or .pdf or .svg"),
         (["lab", "notebook"], "unrecognized arguments: notebook"),
     ],
 )
@@ -204,6 +214,47 @@ def test_train_that_cannot_begin_is_one_line(recipe, capsys):
     recipe.action = action
     assert cli.main(["train", "counting"]) == 2
     assert capsys.readouterr().err.startswith("minitx: there is no minitx-counting")
+
+
+@pytest.fixture
+def scene(monkeypatch, tmp_path):
+    """The working folder with a picture `scene.npy` of 64 x 96 pixels, and an untrained model for the trained one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "load_trained", build_detr)
+    np.save("scene.npy", np.full((64, 96, 3), 255, np.uint8))
+
+
+def test_detect_tells_each_digit_and_what_was_done_and_draws_them(scene, capsys):
+    assert cli.main(["detect", "scene.npy", "--threshold", "0", "--out", "pictures/found.png"]) == 0
+    first, *digits, last = capsys.readouterr().out.splitlines()
+    assert first == ("scene.npy: 96 x 64 pixels; scaled to 32 x 21; filled up to 32 x 32 with the colour of its edge")
+    assert len(digits) == 8
+    for line in digits:
+        word, probability, unit, *place = line.split()
+        assert word in DIGIT_WORDS and 0 <= float(probability) <= 100 and unit == "%"
+        x0, x1, y0, y1 = (float(place[index].rstrip(",")) for index in (1, 3, 5, 7))
+        assert 0 <= x0 <= x1 <= 96 and 0 <= y0 <= y1 <= 64
+    assert last == "written: pictures/found.png"
+    assert Path("pictures/found.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_detect_that_finds_nothing_says_so(scene, capsys):
+    assert cli.main(["detect", "scene.npy", "--threshold", "1"]) == 0
+    assert "no digit with a probability of 1 or more" in capsys.readouterr().out
+    assert Path("scene-detected.png").exists()
+
+
+@pytest.mark.parametrize("name", ["missing.npy", "cut.npy", "wrong.npy", "words.txt", "."])
+def test_detect_of_what_is_no_picture_is_one_line_and_writes_nothing(name, scene, capsys):
+    Path("cut.npy").write_bytes(Path("scene.npy").read_bytes()[:500])
+    Path("words.txt").write_text("a scene of two digits")
+    np.save("wrong.npy", np.array([[np.nan]]))
+    before = set(Path().iterdir())
+    assert cli.main(["detect", name, "--out", "new/found.png"]) == 1
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.startswith("minitx: ") and told.err.count("\n") == 1
+    assert name in told.err
+    assert set(Path().iterdir()) == before
 
 
 FAKE_JUPYTERLAB = """
