@@ -16,6 +16,7 @@ from minitx.data.lag_recall import lag_recall
 from minitx.data.loader import DataLoader
 from minitx.data.masking import mask_tokens
 from minitx.data.number_words import english_words, german_words, number_split
+from minitx.data.panoptic_scenes import paint_panoptic_scenes, panoptic_targets
 from minitx.data.prose import load_prose
 from minitx.data.published import translation_results
 from minitx.data.scenes import paint_scenes, scene_caption, scene_kinds
@@ -42,8 +43,10 @@ __all__ = [
     "number_split",
     "paint_digit_boxes",
     "paint_digit_scenes",
+    "paint_panoptic_scenes",
     "paint_scenes",
     "paint_shape_boxes",
+    "panoptic_targets",
     "random_affine",
     "random_sequences",
     "read_coco",

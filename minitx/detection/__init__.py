@@ -15,12 +15,15 @@ from minitx.detection.boxes import (
     paired_generalized_box_iou,
 )
 from minitx.detection.hungarian import linear_sum_assignment, linear_sum_assignment_batch
+from minitx.detection.mask_losses import dice_loss, sigmoid_focal_loss
+from minitx.detection.panoptic import PanopticQuality, merge_panoptic, panoptic_quality
 from minitx.detection.set_matching import HungarianMatcher, SetCriterion, unpad_targets
 from minitx.detection.suppression import nms, nms_per_class, nms_steps, soft_nms, suppress_as_printed
 
 __all__ = [
     "CocoEvaluator",
     "HungarianMatcher",
+    "PanopticQuality",
     "SetCriterion",
     "anchor_boxes",
     "anchor_coverage",
@@ -32,15 +35,19 @@ __all__ = [
     "box_xyxy_to_xywh",
     "clip_boxes",
     "decode_boxes",
+    "dice_loss",
     "encode_boxes",
     "generalized_box_iou",
     "linear_sum_assignment",
     "linear_sum_assignment_batch",
+    "merge_panoptic",
     "nms",
     "nms_per_class",
     "nms_steps",
     "paired_box_iou",
     "paired_generalized_box_iou",
+    "panoptic_quality",
+    "sigmoid_focal_loss",
     "soft_nms",
     "suppress_as_printed",
     "unpad_targets",

@@ -8,6 +8,7 @@ from minitx.models.detr_listing import DetrListing
 from minitx.models.detr_published import detr_from_facebook, detr_from_huggingface, detr_resnet50
 from minitx.models.gpt import GPT, gpt_from_huggingface
 from minitx.models.language_model import LanguageModel
+from minitx.models.panoptic_detr import PanopticDETR
 from minitx.models.resnet import ResNet
 from minitx.models.seq2seq import Seq2SeqTransformer
 from minitx.models.small_backbone import SmallBackbone
@@ -36,6 +37,7 @@ __all__ = [
     "EncodedImages",
     "GPT",
     "MaskedLanguageModel",
+    "PanopticDETR",
     "ResNet",
     "Seq2SeqTransformer",
     "SmallBackbone",
