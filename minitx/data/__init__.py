@@ -12,13 +12,14 @@ from minitx.data.detection_scenes import paint_digit_boxes, paint_shape_boxes
 from minitx.data.digit_scenes import digit_caption, digit_scene_kinds, paint_digit_scenes
 from minitx.data.digits import load_digits
 from minitx.data.idx import load_mnist, read_idx
+from minitx.data.image_files import read_image
 from minitx.data.lag_recall import lag_recall
 from minitx.data.loader import DataLoader
 from minitx.data.masking import mask_tokens
 from minitx.data.number_words import english_words, german_words, number_split
 from minitx.data.panoptic_scenes import paint_panoptic_scenes, panoptic_targets
 from minitx.data.prose import load_prose
-from minitx.data.published import translation_results
+from minitx.data.published import detection_results, position_results, translation_results
 from minitx.data.scenes import paint_scenes, scene_caption, scene_kinds
 from minitx.data.similar_lengths import SimilarLengthLoader
 
@@ -29,6 +30,7 @@ __all__ = [
     "delayed_dots",
     "coco_dataset",
     "copying_target",
+    "detection_results",
     "digit_caption",
     "digit_scene_kinds",
     "english_words",
@@ -47,11 +49,13 @@ __all__ = [
     "paint_scenes",
     "paint_shape_boxes",
     "panoptic_targets",
+    "position_results",
     "random_affine",
     "random_sequences",
     "read_coco",
     "read_coco_results",
     "read_idx",
+    "read_image",
     "scene_caption",
     "scene_kinds",
     "translation_results",
