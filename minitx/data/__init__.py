@@ -19,7 +19,7 @@ from minitx.data.masking import mask_tokens
 from minitx.data.number_words import english_words, german_words, number_split
 from minitx.data.panoptic_scenes import paint_panoptic_scenes, panoptic_targets
 from minitx.data.prose import load_prose
-from minitx.data.published import detection_results, position_results, translation_results
+from minitx.data.published import detection_results, panoptic_results, position_results, translation_results
 from minitx.data.scenes import paint_scenes, scene_caption, scene_kinds
 from minitx.data.similar_lengths import SimilarLengthLoader
 
@@ -48,6 +48,7 @@ __all__ = [
     "paint_panoptic_scenes",
     "paint_scenes",
     "paint_shape_boxes",
+    "panoptic_results",
     "panoptic_targets",
     "position_results",
     "random_affine",

@@ -167,3 +167,64 @@ def position_results():
         PositionResult("none", "sine at attention", at_attention, 39.3, -1.3, 60.3, -1.4),
         PositionResult("sine at attention", "sine at attention", at_attention, 40.6, 0.0, 61.6, 0.0),
     ]
+
+
+class PanopticResult(NamedTuple):
+    """One line of a table of panoptic segmentation, in percent, on the 5,000 images of COCO val2017.
+
+    Attributes
+    ----------
+    model, backbone : str
+    pq, sq, rq : float
+        Panoptic, segmentation and recognition quality, the mean over the 133 classes.
+    pq_things, sq_things, rq_things : float
+        Over the 80 classes of things.
+    pq_stuff, sq_stuff, rq_stuff : float
+        Over the 53 classes of stuff.
+    mask_ap : float
+        Average precision of the masks of things.
+    """
+
+    model: str
+    backbone: str
+    pq: float
+    sq: float
+    rq: float
+    pq_things: float
+    sq_things: float
+    rq_things: float
+    pq_stuff: float
+    sq_stuff: float
+    rq_stuff: float
+    mask_ap: float
+
+
+def panoptic_results():
+    """Return how well models cut up images in 2020.
+
+    Returns
+    -------
+    list of PanopticResult
+
+    References
+    ----------
+    Carion et al. 2020, "End-to-end object detection with transformers", table 5 (deck D1); PanopticFPN++ is their own
+    better-trained version of Kirillov et al. 2019, UPSnet is from Xiong et al. 2019.
+
+    Examples
+    --------
+    >>> best = max(panoptic_results(), key=lambda result: result.pq)
+    >>> best.model, best.backbone, best.pq
+    ('DETR-R101', 'R101', 45.1)
+    >>> round((80 * best.pq_things + 53 * best.pq_stuff) / 133, 1)
+    45.1
+    """
+    return [
+        PanopticResult("PanopticFPN++", "R50", 42.4, 79.3, 51.6, 49.2, 82.4, 58.8, 32.3, 74.8, 40.6, 37.7),
+        PanopticResult("UPSnet", "R50", 42.5, 78.0, 52.5, 48.6, 79.4, 59.6, 33.4, 75.9, 41.7, 34.3),
+        PanopticResult("UPSnet-M", "R50", 43.0, 79.1, 52.8, 48.9, 79.7, 59.7, 34.1, 78.2, 42.3, 34.3),
+        PanopticResult("PanopticFPN++", "R101", 44.1, 79.5, 53.3, 51.0, 83.2, 60.6, 33.6, 74.0, 42.1, 39.7),
+        PanopticResult("DETR", "R50", 43.4, 79.3, 53.8, 48.2, 79.8, 59.5, 36.3, 78.5, 45.3, 31.1),
+        PanopticResult("DETR-DC5", "R50", 44.6, 79.8, 55.0, 49.4, 80.5, 60.6, 37.3, 78.7, 46.5, 31.9),
+        PanopticResult("DETR-R101", "R101", 45.1, 79.9, 55.5, 50.5, 80.9, 61.7, 37.0, 78.5, 46.0, 33.0),
+    ]

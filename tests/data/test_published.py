@@ -2,7 +2,7 @@
 
 import pytest
 
-from minitx.data import detection_results, position_results
+from minitx.data import detection_results, panoptic_results, position_results
 from minitx.models import detr_resnet50
 from minitx.nn.module import shapes_only
 
@@ -47,3 +47,25 @@ def test_the_number_of_parameters_in_the_table_is_that_of_the_model():
     with shapes_only():
         counted = detr_resnet50(num_classes=91).num_parameters()
     assert abs(counted - RESULTS["DETR"].parameters) < 600_000  # 41,524,768 make 41 million by cutting off
+
+
+@pytest.mark.parametrize("result", panoptic_results(), ids=lambda result: f"{result.model} {result.backbone}")
+@pytest.mark.parametrize("name", ["pq", "sq", "rq"])
+def test_all_classes_are_80_of_things_and_53_of_stuff(result, name):
+    mean = (80 * getattr(result, f"{name}_things") + 53 * getattr(result, f"{name}_stuff")) / 133
+    assert abs(mean - getattr(result, name)) < 0.1, "off by more than rounding explains"
+
+
+def test_panoptic_quality_of_detr_is_that_of_the_lecture():
+    printed = {(result.model, result.backbone): result.pq for result in panoptic_results()}
+    assert len(printed) == 7
+    assert [printed[model] for model in (("DETR", "R50"), ("DETR-DC5", "R50"), ("DETR-R101", "R101"))] == [
+        43.4,
+        44.6,
+        45.1,
+    ]
+
+
+def test_product_of_mean_qualities_is_not_the_mean_of_products():
+    for result in panoptic_results():
+        assert result.sq * result.rq / 100 < result.pq - 0.5
