@@ -113,10 +113,9 @@ class HungarianMatcher:
         costs = np.take_along_axis(softmax(logits), wanted[:, None], axis=2)  # (B, Q, T)
         costs *= -self.cost_class
         boxes, wanted_boxes = boxes[:, :, None], wanted_boxes[:, None]
+        overlap = paired_generalized_box_iou(box_cxcywh_to_xyxy(boxes), box_cxcywh_to_xyxy(wanted_boxes))
         costs += self.cost_bbox * np.abs(boxes - wanted_boxes).sum(axis=-1)
-        costs -= self.cost_giou * paired_generalized_box_iou(
-            box_cxcywh_to_xyxy(boxes), box_cxcywh_to_xyxy(wanted_boxes)
-        )
+        costs -= self.cost_giou * overlap
         return [cost[:, :count] for cost, count in zip(costs, counts)]
 
 
@@ -188,20 +187,26 @@ class SetCriterion:
         labels, target_boxes, counts = _joined_targets("SetCriterion", everywhere, logits)
         if matches is None:
             matches = self.matcher(joined, everywhere)
+        if len(matches) != len(counts):
+            raise ValueError(
+                f"SetCriterion: there are {len(matches)} matches for {len(targets)} images and {len(layers)} decoder "
+                f"layers, expected {len(counts)}.\nGive one for each image of each layer; the matcher must, too."
+            )
         image = np.repeat(np.arange(len(counts)), [len(queries) for queries, _ in matches])  # (K,) matched pairs
         query = np.concatenate([queries for queries, _ in matches])
         first = np.cumsum(counts) - counts
         chosen = np.concatenate([objects + start for (_, objects), start in zip(matches, first)])
-        losses = {"loss_ce": self._class_losses(logits, image, query, labels[chosen], len(layers))}
-
         found, wanted = boxes[image, query], target_boxes[chosen]  # (K, 4)
+        apart = abs_(found - wanted).sum(axis=1)
+        overlap = paired_generalized_box_iou(box_cxcywh_to_xyxy(found), box_cxcywh_to_xyxy(wanted))
         per_layer = len(counts) // len(layers)
         objects = max(int(counts[:per_layer].sum()), 1)
         share = ((image // per_layer) == np.arange(len(layers))[:, None]).astype(boxes.dtype) / objects  # (L, K)
-        losses["loss_bbox"] = share @ abs_(found - wanted).sum(axis=1)
-        losses["loss_giou"] = share @ (
-            1 - paired_generalized_box_iou(box_cxcywh_to_xyxy(found), box_cxcywh_to_xyxy(wanted))
-        )
+        losses = {
+            "loss_ce": self._class_losses(logits, image, query, labels[chosen], len(layers)),
+            "loss_bbox": share @ apart,
+            "loss_giou": share @ (1 - overlap),
+        }
         return {
             name + ("" if layer == -1 else f"_{layer}"): losses[name][layer]
             for layer in (-1, *range(len(layers) - 1))

@@ -164,6 +164,8 @@ def test_matches_may_be_given():
     assert losses["loss_bbox_0"].item() == pytest.approx(apart / 3)
     other = SetCriterion(CLASSES, lambda outputs, targets: in_order * 2)(outputs, targets)
     assert all(other[name].item() == losses[name].item() for name in losses)
+    with pytest.raises(ValueError, match="there are 2 matches for 2 images and 2 decoder layers, expected 4"):
+        criterion()(outputs, targets, matches=in_order)
 
 
 def test_padding_is_taken_away():
