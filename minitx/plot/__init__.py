@@ -14,6 +14,7 @@ from minitx.plot.attention import (
     draw_class_attention,
     draw_influence,
 )
+from minitx.plot.boxes import draw_anchors, draw_overlap_fields, draw_suppression
 from minitx.plot.captions import draw_captions, draw_word_attention
 from minitx.plot.checking import draw_gradient_check, draw_gradient_norms, draw_step_errors
 from minitx.plot.comparison import draw_comparison
@@ -31,6 +32,7 @@ from minitx.plot.positions import (
     draw_position_similarity,
     draw_positional_encoding,
 )
+from minitx.plot.precision_recall import draw_precision_recall
 from minitx.plot.query_slots import draw_query_slots
 from minitx.plot.readings import draw_readings
 from minitx.plot.recurrence import draw_gradient_flow, draw_recall
@@ -38,6 +40,7 @@ from minitx.plot.results import draw_quality_against_cost
 from minitx.plot.retrieval import draw_retrieval, draw_saturation, draw_temperatures
 from minitx.plot.scaling import draw_scaling
 from minitx.plot.sensitivity import draw_sequential_jacobian
+from minitx.plot.tracking import draw_film_strip, draw_paths, draw_switch_counts
 from minitx.plot.training import draw_confusion_matrix, draw_gallery, draw_learning_curves
 from minitx.plot.translation import draw_alignments
 from minitx.plot.vit import draw_patch_filters, draw_patches
@@ -45,6 +48,7 @@ from minitx.plot.writing import draw_next_token, draw_surprise, draw_vocabularie
 
 __all__ = [
     "draw_alignments",
+    "draw_anchors",
     "draw_attention",
     "draw_attention_distances",
     "draw_attention_heads",
@@ -57,6 +61,7 @@ __all__ = [
     "draw_connectivity",
     "draw_detections",
     "draw_encoder_decoder",
+    "draw_film_strip",
     "draw_gallery",
     "draw_gradient_check",
     "draw_gradient_flow",
@@ -65,17 +70,20 @@ __all__ = [
     "draw_guesses",
     "draw_influence",
     "draw_learning_curves",
+    "draw_masks",
     "draw_memory_cell",
     "draw_next_token",
-    "draw_masks",
     "draw_object_attention",
+    "draw_overlap_fields",
     "draw_patch_filters",
     "draw_patches",
+    "draw_paths",
     "draw_point_attention",
     "draw_position_embedding_similarity",
     "draw_position_rotation",
     "draw_position_similarity",
     "draw_positional_encoding",
+    "draw_precision_recall",
     "draw_quality_against_cost",
     "draw_query_slots",
     "draw_readings",
@@ -85,6 +93,8 @@ __all__ = [
     "draw_scaling",
     "draw_sequential_jacobian",
     "draw_step_errors",
+    "draw_switch_counts",
+    "draw_suppression",
     "draw_surprise",
     "draw_temperatures",
     "draw_vocabularies",

@@ -35,6 +35,15 @@ def node(label, kind, shape=(), value=None):
     return SimpleNamespace(label=label, kind=kind, shape=shape, value=value)
 
 
+def crossing_tracks(switch):
+    """Two things that cross in eight frames; from the fifth frame on with their identities exchanged."""
+    frames = []
+    for t in range(8):
+        names = [1, 0] if switch and t > 3 else [0, 1]
+        frames.append({"identities": names, "boxes": [[3 * t, 4, 3 * t + 8, 14], [22 - 3 * t, 6, 32 - 3 * t, 16]]})
+    return frames
+
+
 WORDS = ["the", "animal", "did", "not", "cross", "because", "it", "was", "tired"]
 MOVIES = ["The Dark Knight (2008)", "Iron Man (2008)", "Mamma Mia! (2008)", "Notting Hill (1999)"]
 SINUSOIDS = np.stack([f(np.arange(16)[:, None] / 50 ** (np.arange(8) / 8)) for f in (np.sin, np.cos)], -1).reshape(
@@ -138,6 +147,32 @@ FIGURES = {
         np.random.default_rng(0).random((40, 8, 4)), np.random.default_rng(1).random((40, 8)) < 0.3
     ),
     "query slots, nothing found": lambda: plot.draw_query_slots(np.full((1, 2, 4), 0.5), np.zeros((1, 2), bool)),
+    "anchors": lambda: plot.draw_anchors(
+        np.random.default_rng(0).random((3, 32, 32)),
+        np.tile([[[4.0, 4, 12, 12], [6, 2, 10, 14]]], (9, 1, 1)) + 8 * np.arange(9).reshape(9, 1, 1) % 24,
+        [[3, 5, 12, 15], [18, 12, 28, 26]],
+        softmax_rows(2, 18),
+        place=4,
+    ),
+    "overlap fields": lambda: plot.draw_overlap_fields(
+        np.linspace(-2, 2, 21),
+        np.linspace(-1, 1, 11),
+        {"IoU": (np.eye(11, 21), np.zeros((11, 21, 2))), "GIoU": (-np.eye(11, 21), np.ones((11, 21, 2)))},
+        [-0.5, -0.5, 0.5, 0.5],
+        (1.4, 0.8),
+    ),
+    "suppression": lambda: plot.draw_suppression(
+        [[0, 0, 10, 10], [3, 1, 13, 11], [6, 2, 16, 12]],
+        {"step 1": ([0], [1]), "step 2": ([0, 2], [1]), "as printed": ([0], [1, 2])},
+        ["A 0.9", "B 0.8", "C 0.7"],
+    ),
+    "suppression, in a picture": lambda: plot.draw_suppression(
+        [[0, 0, 10, 10], [30, 1, 33, 11]], {"before": ([], []), "after": ([1], [0])}, image=digits(2)[0]
+    ),
+    "precision and recall": lambda **o: plot.draw_precision_recall(
+        [0.25, 0.5, 0.5, 0.75], [1, 1, 2 / 3, 0.75], (np.linspace(0, 1, 101), np.linspace(1, 0, 101)), **o
+    ),
+    "precision and recall, alone": lambda: plot.draw_precision_recall([1.0], [1.0], title="One object, found"),
     "encoder and decoder": lambda **o: plot.draw_encoder_decoder(12, 6, **o),
     "masks": lambda: plot.draw_masks([np.tri(9, dtype=bool).T, np.eye(9, dtype=bool)], ["causal", "self"], WORDS),
     "masks, one across": lambda: plot.draw_masks(np.zeros((1, 2, 9), bool), ["padding"], WORDS[:2], WORDS),
@@ -180,9 +215,30 @@ FIGURES = {
     "alignments": lambda: plot.draw_alignments(
         [softmax_rows(9, 9), np.eye(4)[::-1]], [WORDS, WORDS[:4]], [WORDS[::-1], MOVIES], ["Nine words", "Four films"]
     ),
+    "film strip": lambda: plot.draw_film_strip(
+        np.random.default_rng(0).random((8, 3, 32, 32)),
+        {"TrackFormer": crossing_tracks(False), "the same boxes, joined by IoU": crossing_tracks(True)},
+    ),
+    "film strip, one tracker, incomplete row": lambda: plot.draw_film_strip(
+        np.random.default_rng(0).random((7, 32, 32)),
+        [*crossing_tracks(False)[:6], {"identities": [], "boxes": []}],
+        columns=4,
+    ),
+    "paths": lambda: plot.draw_paths(
+        crossing_tracks(False),
+        {"TrackFormer": crossing_tracks(False), "joined by IoU": crossing_tracks(True)},
+        {"TrackFormer": [[]] * 8, "joined by IoU": [[]] * 4 + [[0, 1]] + [[]] * 3},
+    ),
+    "paths, one": lambda: plot.draw_paths(crossing_tracks(False), {"TrackFormer": crossing_tracks(False)}, axis=1),
+    "switches": lambda **o: plot.draw_switch_counts(
+        ["crossing, different", "crossing, alike", "turning, alike"],
+        {"TrackFormer": [4, 41, 38], "same boxes, IoU": [88, 90, 31], "same boxes, IoU, going on": [12, 14, 77]},
+        **o,
+    ),
     "temperatures": lambda: plot.draw_temperatures([0.1, 1, 10], softmax_rows(3, 4), MOVIES),
 }
 ON_GIVEN_AXES = [
+    "precision and recall",
     "gradient flow",
     "recall",
     "attention",
@@ -195,6 +251,7 @@ ON_GIVEN_AXES = [
     "scaling",
     "steps",
     "vocabularies",
+    "switches",
     "encoder and decoder",
     "quality and cost",
 ]

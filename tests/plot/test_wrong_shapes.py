@@ -104,6 +104,46 @@ CASES = {
         lambda: plot.draw_query_slots(np.ones((2, 3, 4)), np.ones((2, 2))),
         "found has shape (2, 2), expected (n, Q) with n = 2, Q = 3",
     ),
+    "anchors without cells": (
+        lambda: plot.draw_anchors(matrix, np.ones((3, 4)), np.ones((1, 4)), np.ones((1, 3))),
+        "(3, 4), expected (cells, k, 4)",
+    ),
+    "overlaps of fewer anchors": (
+        lambda: plot.draw_anchors(matrix, np.ones((3, 2, 4)), np.ones((1, 4)), np.ones((1, 3))),
+        "(1, 3), expected (m, A) with m = 1, A = 6",
+    ),
+    "no true box": (
+        lambda: plot.draw_anchors(matrix, np.ones((3, 2, 4)), [], np.ones((0, 6))),
+        "no entry at all, expected (m, A)",
+    ),
+    "no such cell": (
+        lambda: plot.draw_anchors(matrix, np.ones((3, 2, 4)), np.ones((1, 4)), np.ones((1, 6)), place=3),
+        "place=3 is none of the 3 cells",
+    ),
+    "no overlap field": (lambda: plot.draw_overlap_fields(vector, vector, {}, vector, (1, 1)), "holds no field"),
+    "slopes of one axis": (
+        lambda: plot.draw_overlap_fields(vector, vector, {"IoU": (matrix, matrix)}, vector, (1, 1)),
+        "(4, 4), expected (H, W, 2)",
+    ),
+    "a loss for an overlap": (
+        lambda: plot.draw_overlap_fields(vector, vector, {"L1": (2 * matrix, np.ones((4, 4, 2)))}, vector, (1, 1)),
+        "'L1' holds 0 to 2, expected -1 to 1",
+    ),
+    "an inverted box": (
+        lambda: plot.draw_overlap_fields(vector, vector, {"IoU": (matrix, np.ones((4, 4, 2)))}, [1, 1, 0, 0], (1, 1)),
+        "ends before it starts",
+    ),
+    "nothing to suppress": (lambda: plot.draw_suppression([], {"all": ([], [])}), "(0, 4) and so no entry at all"),
+    "no way to suppress": (lambda: plot.draw_suppression(matrix + vector.cumsum(), {}), "holds no panel"),
+    "a box too many": (
+        lambda: plot.draw_suppression(np.ones((2, 4)), {"all": ([0, 2], [])}),
+        "'all' holds indices [0, 2] of 2 boxes",
+    ),
+    "precision of fewer detections": (
+        lambda: plot.draw_precision_recall([0.5, 1.0], [1.0]),
+        "precision has shape (1,), expected (n,) with n = 2",
+    ),
+    "recall that falls": (lambda: plot.draw_precision_recall([1.0, 0.5], [1.0, 1.0]), "recall falls"),
     "no layers": (lambda: plot.draw_encoder_decoder(0, 6), "0 and 6 layers, expected at least 1"),
     "numbers for a mask": (lambda: plot.draw_masks(np.ones((1, 2, 2)), ["a"]), "True where looking is blocked"),
     "one mask alone": (lambda: plot.draw_masks(matrix > 0, ["a"]), "(4, 4), expected (n, T, S)"),
@@ -120,6 +160,22 @@ CASES = {
         lambda: plot.draw_quality_against_cost(["a model"] * 9, [1] * 9, [3] * 9, "cost", "BLEU"),
         "no room for the name 'a model'",
     ),
+    "tracks of fewer frames": (
+        lambda: plot.draw_film_strip(np.ones((3, 4, 4)), [{"identities": [], "boxes": []}]),
+        "tracks are 1 for 3 frames",
+    ),
+    "paths of nobody": (lambda: plot.draw_paths([], {}), "holds no tracker"),
+    "switch of a box that is not there": (
+        lambda: plot.draw_paths(
+            [{"identities": [], "boxes": []}], {"a": [{"identities": [1], "boxes": [[0, 0, 1, 1]]}]}, {"a": [[1]]}
+        ),
+        "names row 1 of frame 1, which has 1 boxes",
+    ),
+    "switches of fewer kinds": (
+        lambda: plot.draw_switch_counts(["crossing", "turning"], {"a": [1]}),
+        "'a'] has shape (1,), expected (K,) with K = 2",
+    ),
+    "switches of nobody": (lambda: plot.draw_switch_counts(["crossing"], {}), "holds no tracker"),
     "distances": (lambda: plot.draw_attention_distances(vector), "(4,), expected (L, H)"),
     "scores and weights": (lambda: plot.draw_retrieval(vector, np.ones(3)), "(3,), expected (N,) with N = 4"),
     "temperatures": (lambda: plot.draw_temperatures([1, 2], matrix), "(4, 4), expected (T, N) with T = 2"),
