@@ -178,7 +178,7 @@ def choose_tracks(model, matcher, images, labels, boxes, most=4, dropped=0.2):
     boxes : ndarray, (B, M, 4)
         Centre x, centre y, width, height, 0-1.
     most : int
-        Most track queries, no more than there are object queries.
+        Most track queries; there are never more than object queries.
     dropped : float
         Probability.
 
@@ -189,19 +189,19 @@ def choose_tracks(model, matcher, images, labels, boxes, most=4, dropped=0.2):
     identities : ndarray of int, (B, K)
         The place among the M of what each track query follows; -1 for a false one.
     """
-    rng = generator()
-    outputs = model(images)
-    count, wanted = rng.integers(most + 1), [np.flatnonzero(row >= 0) for row in labels]
-    targets = [{"labels": row[there], "boxes": box[there]} for row, box, there in zip(labels, boxes, wanted)]
+    rng, outputs, wanted = generator(), model(images), [np.flatnonzero(row >= 0) for row in labels]
     last = {"pred_logits": outputs["pred_logits"], "pred_boxes": outputs["pred_boxes"]}
+    total = last["pred_logits"].shape[1]
+    targets = [{"labels": row[there], "boxes": box[there]} for row, box, there in zip(labels, boxes, wanted)]
+    count = rng.integers(min(most, total) + 1)
     chosen = np.zeros((len(images), count), np.int64)
     identities = np.full((len(images), count), -1)
     for video, (queries, objects) in enumerate(matcher(last, targets)):
-        identity = np.full(outputs["pred_logits"].shape[1], -1)
+        identity = np.full(total, -1)
         identity[queries] = wanted[video][objects]
-        kept = rng.permutation(queries[rng.random(len(queries)) >= dropped])
-        false = rng.permutation(np.flatnonzero(identity < 0))
-        chosen[video] = np.concatenate([kept, false, rng.permutation(queries)])[:count]
+        left_out = (identity >= 0) & (rng.random(total) < dropped)
+        turn = np.where(identity < 0, 1, np.where(left_out, 2, 0))  # found ones, false ones, and others if need be
+        chosen[video] = np.lexsort((rng.random(total), turn))[:count]
         identities[video] = identity[chosen[video]]
     return outputs["hidden"][np.arange(len(images))[:, None], chosen], identities
 

@@ -1,0 +1,300 @@
+"""A tiny TrackFormer follows handwritten digits through videos, and keeps apart what it follows.
+
+The whole experiment: the tiny DETR that comes with the package has learned to find digits in still pictures. Here it
+learns on pairs of frames, painted afresh for each batch, to follow digits that move, turn round, come, go, and pass
+over each other. It is tested on videos of 16 frames with digits that it never saw: some move at random; in the others
+two digits run into each other and then go on or turn round, and look different or alike. How often does an identity
+jump to another digit? The same question goes to trackers that get the very boxes that the TrackFormer found, without
+the identities, and join them by where they are. `minitx train track` runs it.
+
+Source: Meinhardt et al. 2022, "TrackFormer: multi-object tracking with Transformers". Lecture concept: TrackFormer
+(D1). Notebook: 25.
+"""
+
+import functools
+import time
+
+import numpy as np
+
+from minitx.autograd.randomness import manual_seed
+from minitx.data.loader import DataLoader
+from minitx.data.moving_digits import paint_meetings, paint_moving_digits
+from minitx.detection.boxes import box_cxcywh_to_xyxy
+from minitx.detection.linking import link_detections
+from minitx.detection.set_matching import HungarianMatcher, SetCriterion, unpad_targets
+from minitx.detection.tracking import TrackingEvaluator, match_video
+from minitx.models.track_former import TrackFormer, choose_tracks, follow_video, match_with_tracks
+from minitx.plot.tracking import draw_film_strip, draw_paths, draw_switch_counts
+from minitx.plot.training import draw_learning_curves
+from minitx.recipes.detr import build_detr
+from minitx.recipes.running import fit_and_save, open_results, write_figures
+from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights, save_weights
+from minitx.training.optimizers import AdamW
+from minitx.training.schedules import cosine_schedule
+from minitx.training.trainer import Trainer
+
+TRACK_BATCH = 32
+TRACK_PEAK = 5e-4  # learning rate
+TRACK_EPOCH_STEPS = 200
+TRACK_EOS = 0.3  # weight of "no object"
+TRACK_EXAM_SEED = 40_000
+TRACK_EXAM_VIDEOS = 64  # of each kind
+TRACK_FRAMES = 16
+
+EXAM_KINDS = {
+    "at random": paint_moving_digits,
+    "crossing, different": functools.partial(paint_meetings, alike=False, turning=False),
+    "crossing, alike": functools.partial(paint_meetings, alike=True, turning=False),
+    "turning, different": functools.partial(paint_meetings, alike=False, turning=True),
+    "turning, alike": functools.partial(paint_meetings, alike=True, turning=True),
+}
+
+# Name -> what `link_detections` is told; the boxes are those of the TrackFormer.
+LINKERS = {
+    "IoU": {},
+    "IoU, velocity": {"constant_velocity": True},
+    "distance": {"by": "distance"},
+    "distance, velocity": {"by": "distance", "constant_velocity": True},
+    "IoU, class": {"same_label": True},
+    "IoU, class, velocity": {"same_label": True, "constant_velocity": True},
+}
+SHOWN_TRACKERS = "TrackFormer", "IoU", "IoU, velocity"
+
+
+def run(seed=0, epochs=15, out="minitx-track", resume=False, quiet=False):
+    """Learn to follow digits, tell how often identities switch in held-out videos, and save all.
+
+    Parameters
+    ----------
+    seed : int
+        Of the videos. Same seed, same machine: same result, bit for bit.
+    epochs : int
+        200 batches of 32 newly painted pairs of frames each.
+    out : str or Path
+        Folder for what is written; made if missing.
+    resume : bool
+        Go on from the checkpoint in `out`.
+    quiet : bool
+        Show no progress; the result is printed all the same.
+
+    Returns
+    -------
+    dict of str to dict
+        By the kind of video and the name of the tracker what `TrackingEvaluator.summarize` gives.
+
+    Raises
+    ------
+    RecipeError
+        If there is a checkpoint where none is expected, or none where one is.
+    """
+    out = open_results(out, resume)
+    manual_seed(seed)
+    model = build_tracker()
+    load_weights(SHIPPED_WEIGHTS / "detr.npz", model.detr)
+    trainer = track_trainer(model, epochs, seed, quiet)
+    started = time.perf_counter()
+    history = fit_and_save(trainer, epochs, out, resume)
+    seconds = time.perf_counter() - started
+
+    scores = {kind: compare_trackers(model, kind) for kind in EXAM_KINDS}
+    print(f"identity switches in {TRACK_EXAM_VIDEOS} held-out videos of each kind, {seconds:.0f} s of training")
+    for line in switch_table(scores):
+        print(f"  {line}")
+    print("written, the learned weights and pictures of what was learned:")
+    save_weights(out / "weights.npz", model)
+    print(f"  {out / 'weights.npz'}")
+    write_figures(out, draw_tracking(model, history, scores))
+    return scores
+
+
+def tracking_loss(model, videos, labels, boxes, criterion):
+    """Return the set loss of the second of two frames, whose track queries come from the first.
+
+    Parameters
+    ----------
+    model : TrackFormer
+    videos : ndarray, (B, 2, 3, H, W)
+    labels : ndarray of int, (B, 2, M)
+        -1 where nothing is. The place is the identity.
+    boxes : ndarray, (B, 2, M, 4)
+        Centre x, centre y, width, height, 0-1.
+    criterion : SetCriterion
+
+    Returns
+    -------
+    loss : Tensor
+        The weighted sum over all decoder layers.
+    scores : dict
+        "loss_ce", "loss_bbox" and "loss_giou" of the last layer.
+    """
+    tracks, identities = choose_tracks(model, criterion.matcher, videos[:, 0], labels[:, 0], boxes[:, 0])
+    present = labels[:, 1] >= 0
+    number = np.where(present, present.cumsum(axis=1) - 1, -1)  # among the things of the second frame
+    followed = np.where(identities >= 0, np.take_along_axis(number, np.maximum(identities, 0), axis=1), -1)
+    targets = unpad_targets(labels[:, 1], boxes[:, 1])
+    outputs = model(videos[:, 1], tracks)
+    losses = criterion(outputs, targets, match_with_tracks(criterion.matcher, outputs, targets, followed))
+    return criterion.total(losses), {name: losses[name].item() for name in ("loss_ce", "loss_bbox", "loss_giou")}
+
+
+def build_tracker():
+    """Return the untrained model of this recipe: a TrackFormer around the DETR of `minitx train detr`.
+
+    Examples
+    --------
+    >>> build_tracker().num_parameters()
+    494559
+    """
+    return TrackFormer(build_detr("digits"))
+
+
+def load_trained():
+    """Return the model with the weights that come with the package, ready to follow."""
+    return load_weights(SHIPPED_WEIGHTS / "track.npz", build_tracker())
+
+
+def track_trainer(model, epochs, seed=0, quiet=False):
+    """Return the `Trainer` of this recipe.
+
+    Parameters
+    ----------
+    model : TrackFormer
+        Of `build_tracker`.
+    epochs : int
+        After so many the learning rate is zero.
+    seed : int
+        Of the videos.
+    quiet : bool
+        Show no progress bar.
+    """
+
+    def paint(rng, numbers):
+        return paint_moving_digits(rng, len(numbers), frames=2)
+
+    loader = DataLoader(np.arange(TRACK_EPOCH_STEPS * TRACK_BATCH), batch_size=TRACK_BATCH, seed=seed, transform=paint)
+    criterion = SetCriterion(10, HungarianMatcher(), eos_coef=TRACK_EOS)
+    total = epochs * len(loader)
+    return Trainer(
+        model,
+        AdamW(model.parameters(), lr=TRACK_PEAK, weight_decay=1e-4),
+        functools.partial(tracking_loss, criterion=criterion),
+        loader,
+        schedule=functools.partial(cosine_schedule, total=total, warmup=total // 20, peak=TRACK_PEAK),
+        max_norm=1.0,
+        quiet=quiet,
+    )
+
+
+def tracking_exam(kind, count=None):
+    """Paint the test videos of one kind, with held-out digits.
+
+    Parameters
+    ----------
+    kind : str
+        A key of `EXAM_KINDS`.
+    count : int, optional
+        How many; 64 by default.
+
+    Returns
+    -------
+    videos : ndarray, float32, (B, 16, 3, 32, 32)
+    targets : list of list of dict
+        For each video and frame "identities" (n,), "labels" (n,), and "boxes" (n, 4), x0 y0 x1 y1 in pixels.
+
+    Examples
+    --------
+    >>> videos, targets = tracking_exam("crossing, alike", 1)
+    >>> videos.shape, len(targets[0]), targets[0][0]["identities"]
+    ((1, 16, 3, 32, 32), 16, array([0, 1]))
+    """
+    rng = np.random.default_rng([TRACK_EXAM_SEED, list(EXAM_KINDS).index(kind)])
+    count = TRACK_EXAM_VIDEOS if count is None else count
+    videos, labels, boxes = EXAM_KINDS[kind](rng, count, TRACK_FRAMES, split="test")
+    boxes = box_cxcywh_to_xyxy(boxes.astype(np.float64)) * videos.shape[-1]
+    targets = []
+    for video_labels, video_boxes in zip(labels, boxes):
+        targets.append([])
+        for label, box in zip(video_labels, video_boxes):
+            there = np.flatnonzero(label >= 0)
+            targets[-1].append({"identities": there, "labels": label[there], "boxes": box[there]})
+    return videos, targets
+
+
+def track_scores(predictions, targets):
+    """Return what `TrackingEvaluator` says of the videos: lists, of lists of frames."""
+    evaluator = TrackingEvaluator()
+    for predicted, wanted in zip(predictions, targets):
+        evaluator.add(predicted, wanted)
+    return evaluator.summarize()
+
+
+def compare_trackers(model, kind, count=None):
+    """Follow the test videos of one kind with the TrackFormer, and with trackers that join its boxes.
+
+    Parameters
+    ----------
+    model : TrackFormer
+    kind : str
+        A key of `EXAM_KINDS`.
+    count : int, optional
+        How many videos; 64 by default.
+
+    Returns
+    -------
+    dict of str to dict
+        By the name of the tracker what `TrackingEvaluator.summarize` gives.
+    """
+    model.eval()
+    videos, targets = tracking_exam(kind, count)
+    followed = [follow_video(model, video) for video in videos]
+    scores = {"TrackFormer": track_scores(followed, targets)}
+    for name, options in LINKERS.items():
+        scores[name] = track_scores([link_detections(video, **options) for video in followed], targets)
+    return scores
+
+
+def switch_table(scores):
+    """Return the lines of a table: for each tracker its switches in each kind of video.
+
+    Parameters
+    ----------
+    scores : dict of str to dict
+        By kind what `compare_trackers` gives.
+
+    Examples
+    --------
+    >>> for line in switch_table({"turning": {"by looks": {"switches": 3, "IDF1": 0.96}}}):
+    ...     print(line)
+                          turning
+    by looks              3 (IDF1 .960)
+    """
+    widths = [max(len(kind), 13) for kind in scores]
+    lines = [f"{'':20}  " + "  ".join(f"{kind:{width}}" for kind, width in zip(scores, widths))]
+    for name in next(iter(scores.values())):
+        cells = []
+        for width, trackers in zip(widths, scores.values()):
+            score = trackers[name]
+            cells.append(f"{score['switches']} (IDF1 {score['IDF1']:.3f})".replace("0.", ".").ljust(width))
+        lines.append(f"{name:20}  " + "  ".join(cells))
+    return [line.rstrip() for line in lines]
+
+
+def switched_rows(predictions, targets):
+    """Return for each frame the rows of the predicted boxes whose things had another identity; see `match_video`."""
+    return [match.predicted[match.switched] for match in match_video(predictions, targets)]
+
+
+def draw_tracking(model, history, scores):
+    """Draw the learning curve, one crossing as a film strip and as paths, and how often identities switched."""
+    videos, targets = tracking_exam("crossing, different")
+    followed = follow_video(model, videos[0])
+    trackers = {"TrackFormer": followed}
+    trackers |= {name: link_detections(followed, **LINKERS[name]) for name in SHOWN_TRACKERS[1:]}
+    switches = {name: switched_rows(tracks, targets[0]) for name, tracks in trackers.items()}
+    counts = {name: [scores[kind][name]["switches"] for kind in scores] for name in SHOWN_TRACKERS}
+    return {
+        "learning-curves": draw_learning_curves(history["loss"]),
+        "film-strip": draw_film_strip(videos[0], followed),
+        "paths": draw_paths(targets[0], trackers, switches),
+        "switches": draw_switch_counts(list(scores), counts),
+    }

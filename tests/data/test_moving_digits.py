@@ -1,0 +1,130 @@
+"""Videos of digits: boxes fit what is painted, places are identities, things move as they should."""
+
+import numpy as np
+import pytest
+
+from minitx.data.digits import load_digits
+from minitx.data.moving_digits import SPEEDS, paint_meetings, paint_moving_digits
+
+MEETINGS = [(alike, turning) for alike in (False, True) for turning in (False, True)]
+
+
+def edges(boxes):
+    return np.concatenate([boxes[..., :2] - boxes[..., 2:] / 2, boxes[..., :2] + boxes[..., 2:] / 2], axis=-1) * 32
+
+
+@pytest.fixture(scope="module")
+def videos():
+    return paint_moving_digits(np.random.default_rng(0), 200, frames=16)
+
+
+def test_shapes_and_values(videos):
+    images, labels, boxes = videos
+    assert images.shape == (200, 16, 3, 32, 32) and images.dtype == np.float32
+    assert labels.shape == (200, 16, 3) and labels.dtype == np.int64
+    assert boxes.shape == (200, 16, 3, 4) and boxes.dtype == np.float32
+    assert images.min() >= 0 and images.max() <= 1
+    assert set(np.unique(labels)) == {*range(-1, 10)}
+    there = labels >= 0
+    assert (boxes[~there] == 0).all() and (boxes[there][:, 2:] > 0).all()
+    assert edges(boxes).min() >= -1e-5 and edges(boxes).max() <= 32 + 1e-5
+
+
+def test_same_seed_same_videos_and_splits_differ():
+    one, again = (paint_moving_digits(np.random.default_rng(3), 4) for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(one, again))
+    other = paint_moving_digits(np.random.default_rng(3), 4, split="test")
+    assert not np.array_equal(one[0], other[0])
+    assert len(load_digits("test")[0]) < len(load_digits("train")[0])
+
+
+def test_a_place_is_one_digit_throughout(videos):
+    _, labels, _ = videos
+    for row in labels.transpose(0, 2, 1).reshape(-1, 16):
+        assert len(set(row[row >= 0])) <= 1
+    some = (labels >= 0).any(axis=1).sum(axis=1)
+    assert set(some) >= {1, 2, 3}
+
+
+def test_boxes_are_tight_around_dark_pixels():
+    """Where a digit is alone, the box ends at most a pixel from what is clearly darker than paper."""
+    images, labels, boxes = paint_moving_digits(np.random.default_rng(1), 300, frames=2)
+    checked = 0
+    for video, label, box in zip(images[:, 0], labels[:, 0], edges(boxes[:, 0])):
+        if (label >= 0).sum() != 1 or (labels[:, 0] >= 0).sum() == 0:
+            continue
+        x0, y0, x1, y1 = box[label >= 0][0].round().astype(int)
+        paper = np.median(video)
+        ink = video.min(axis=0) < paper - 0.22
+        outside = ink.copy()
+        outside[y0:y1, x0:x1] = False
+        lines = [ink[y0 : y0 + 2, x0:x1], ink[y1 - 2 : y1, x0:x1], ink[y0:y1, x0 : x0 + 2], ink[y0:y1, x1 - 2 : x1]]
+        assert outside.sum() <= 4  # noise, and the rest of digits that are hardly in the picture are rare
+        checked += all(line.any() for line in lines)
+    assert checked > 50
+
+
+def test_what_stays_moves_at_its_speed_and_turns_at_the_edge(videos):
+    _, labels, boxes = videos
+    moved = np.linalg.norm(np.diff(boxes[..., :2], axis=1), axis=-1) * 32
+    both = (labels[:, 1:] >= 0) & (labels[:, :-1] >= 0)
+    assert moved[both].max() < SPEEDS[1] + 1.5  # boxes end at whole pixels
+    assert np.median(moved[both]) > SPEEDS[0]
+    turned = np.diff(np.sign(np.diff(boxes[..., :2], axis=1).round(3)), axis=1)
+    assert (np.abs(turned) == 2).any()
+
+
+def test_some_come_and_some_go_and_nothing_flickers(videos):
+    _, labels, _ = videos
+    there = (labels >= 0).astype(int)
+    change = np.diff(there, axis=1)
+    assert (change == 1).sum() > 10 and (change == -1).sum() > 10
+    assert (np.abs(change).sum(axis=1) <= 1).mean() > 0.97  # at an edge a digit may come and go again
+
+
+def test_digits_are_there_while_half_of_their_ink_is():
+    _, labels, boxes = paint_moving_digits(np.random.default_rng(2), 300, frames=16)
+    area = boxes[..., 2] * boxes[..., 3]
+    share = np.where(labels >= 0, area / np.maximum(area.max(axis=1, keepdims=True), 1e-9), 1)
+    assert 0.25 < share.min() < 0.6
+
+
+@pytest.mark.parametrize(("alike", "turning"), MEETINGS)
+def test_meetings(alike, turning):
+    images, labels, boxes = paint_meetings(np.random.default_rng(0), 100, alike=alike, turning=turning)
+    assert images.shape == (100, 16, 3, 32, 32)
+    assert labels.shape == (100, 16, 2) and (labels >= 0).mean() > 0.99
+    same = labels[:, 8, 0] == labels[:, 8, 1]
+    assert same.all() if alike else not same.any()
+    way = (boxes[:, :, 0] - boxes[:, :, 1])[..., :2] * 32  # from one to the other
+    apart = np.linalg.norm(way, axis=-1)
+    assert apart[:, 7:9].mean() < 5 < 12 < apart[:, [0, -1]].mean()
+    facing = (way[:, 0] * way[:, -1]).sum(axis=-1)
+    assert ((facing > 0) == turning).all()
+
+
+def test_alike_means_nearly_the_same_colour():
+    """Mean colour of the dark pixels inside each box of the first frame."""
+    difference = {}
+    for alike in (False, True):
+        images, _, boxes = paint_meetings(np.random.default_rng(0), 60, alike=alike)
+        colours = []
+        for image, pair in zip(images[:, 0], edges(boxes[:, 0]).round().astype(int)):
+            for x0, y0, x1, y1 in pair:
+                inside = image[:, y0:y1, x0:x1].reshape(3, -1)
+                darkest = np.argsort(inside.sum(axis=0))[:12]
+                colours.append(inside[:, darkest].mean(axis=1))
+        colours = np.array(colours).reshape(60, 2, 3)
+        difference[alike] = np.abs(colours[:, 0] - colours[:, 1]).mean()
+    assert difference[True] < 0.09 < 0.15 < difference[False]
+
+
+@pytest.mark.parametrize("paint", [paint_moving_digits, paint_meetings])
+def test_no_video_one_frame_and_no_frame(paint):
+    images, labels, boxes = paint(np.random.default_rng(0), 0)
+    assert images.shape == (0, 16, 3, 32, 32) and labels.shape[:2] == boxes.shape[:2] == (0, 16)
+    assert paint(np.random.default_rng(0), 2, frames=1)[0].shape == (2, 1, 3, 32, 32)
+    with pytest.raises(ValueError, match="frames=0 show nothing.\nPass at least 1"):
+        paint(np.random.default_rng(0), 2, frames=0)
+    with pytest.raises(ValueError, match="no split 'exam'"):
+        paint(np.random.default_rng(0), 2, split="exam")
