@@ -16,6 +16,7 @@ from minitx.data.image_files import read_image
 from minitx.data.lag_recall import lag_recall
 from minitx.data.loader import DataLoader
 from minitx.data.masking import mask_tokens
+from minitx.data.moving_digits import paint_meetings, paint_moving_digits
 from minitx.data.number_words import english_words, german_words, number_split
 from minitx.data.panoptic_scenes import paint_panoptic_scenes, panoptic_targets
 from minitx.data.prose import load_prose
@@ -46,6 +47,8 @@ __all__ = [
     "paint_digit_boxes",
     "paint_digit_scenes",
     "paint_panoptic_scenes",
+    "paint_meetings",
+    "paint_moving_digits",
     "paint_scenes",
     "paint_shape_boxes",
     "panoptic_results",

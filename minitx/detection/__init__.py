@@ -15,16 +15,19 @@ from minitx.detection.boxes import (
     paired_generalized_box_iou,
 )
 from minitx.detection.hungarian import linear_sum_assignment, linear_sum_assignment_batch
+from minitx.detection.linking import link_detections
 from minitx.detection.mask_losses import dice_loss, sigmoid_focal_loss
 from minitx.detection.panoptic import PanopticQuality, merge_panoptic, panoptic_quality
 from minitx.detection.set_matching import HungarianMatcher, SetCriterion, unpad_targets
 from minitx.detection.suppression import nms, nms_per_class, nms_steps, soft_nms, suppress_as_printed
+from minitx.detection.tracking import TrackingEvaluator, identity_overlaps, match_video
 
 __all__ = [
     "CocoEvaluator",
     "HungarianMatcher",
     "PanopticQuality",
     "SetCriterion",
+    "TrackingEvaluator",
     "anchor_boxes",
     "anchor_coverage",
     "box_area",
@@ -38,8 +41,11 @@ __all__ = [
     "dice_loss",
     "encode_boxes",
     "generalized_box_iou",
+    "identity_overlaps",
     "linear_sum_assignment",
     "linear_sum_assignment_batch",
+    "link_detections",
+    "match_video",
     "merge_panoptic",
     "nms",
     "nms_per_class",

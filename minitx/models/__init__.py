@@ -12,6 +12,7 @@ from minitx.models.panoptic_detr import PanopticDETR
 from minitx.models.resnet import ResNet
 from minitx.models.seq2seq import Seq2SeqTransformer
 from minitx.models.small_backbone import SmallBackbone
+from minitx.models.track_former import TrackFormer, choose_tracks, follow_video, match_with_tracks
 from minitx.models.vit import (
     VisionTransformer,
     vit_base_patch16_224,
@@ -40,16 +41,20 @@ __all__ = [
     "PanopticDETR",
     "ResNet",
     "Seq2SeqTransformer",
+    "TrackFormer",
     "SmallBackbone",
     "VisionTransformer",
     "attention_distance",
     "attention_rollout",
+    "choose_tracks",
     "bert_from_huggingface",
     "detected_objects",
     "detr_from_facebook",
     "detr_from_huggingface",
     "detr_resnet50",
+    "follow_video",
     "gpt_from_huggingface",
+    "match_with_tracks",
     "patch_filter_components",
     "position_similarity",
     "vit_base_patch16_224",
