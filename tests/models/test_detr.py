@@ -103,6 +103,7 @@ def test_positions_are_added_to_queries_and_keys_but_never_to_values():
     alone = model.encode(image).memory.numpy()
     without = cells_of(spatial_positions=None)
     np.testing.assert_allclose(without.encode(image).memory.numpy(), alone, atol=1e-6)
+    np.testing.assert_allclose(without(image)["pred_boxes"].numpy(), model(image)["pred_boxes"].numpy(), atol=1e-6)
     at_input = cells_of(spatial_positions_at="input")
     assert np.abs(at_input.encode(image).memory.numpy() - alone).max() > 1e-2
     # One query sees one cell: its learned position must not reach what it becomes, either.
