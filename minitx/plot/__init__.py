@@ -5,6 +5,7 @@ writes it to a file, and where windows exist ``plt.show()`` opens it. Functions 
 your own. Your ``matplotlib.rcParams`` stay as they are. Matplotlib is loaded by the first figure, not by this import.
 """
 
+from minitx.plot.ablations import draw_ablation, draw_seeds
 from minitx.plot.architecture import draw_encoder_decoder
 from minitx.plot.attention import (
     draw_attention,
@@ -25,6 +26,7 @@ from minitx.plot.graphs import draw_graph
 from minitx.plot.guesses import draw_guesses
 from minitx.plot.masks import draw_masks
 from minitx.plot.memory_cell import draw_memory_cell
+from minitx.plot.panoptic import draw_panoptic, draw_query_masks
 from minitx.plot.positions import (
     draw_binary_counter,
     draw_position_embedding_similarity,
@@ -47,6 +49,7 @@ from minitx.plot.vit import draw_patch_filters, draw_patches
 from minitx.plot.writing import draw_next_token, draw_surprise, draw_vocabularies
 
 __all__ = [
+    "draw_ablation",
     "draw_alignments",
     "draw_anchors",
     "draw_attention",
@@ -75,6 +78,7 @@ __all__ = [
     "draw_next_token",
     "draw_object_attention",
     "draw_overlap_fields",
+    "draw_panoptic",
     "draw_patch_filters",
     "draw_patches",
     "draw_paths",
@@ -86,11 +90,13 @@ __all__ = [
     "draw_precision_recall",
     "draw_quality_against_cost",
     "draw_query_slots",
+    "draw_query_masks",
     "draw_readings",
     "draw_recall",
     "draw_retrieval",
     "draw_saturation",
     "draw_scaling",
+    "draw_seeds",
     "draw_sequential_jacobian",
     "draw_step_errors",
     "draw_switch_counts",

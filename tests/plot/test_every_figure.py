@@ -81,6 +81,15 @@ FIGURES = {
     "comparison": lambda **o: plot.draw_comparison(
         np.arange(60), {"with": np.linspace(0.5, 1, 60), "without": np.full(60, 0.5)}, "step", "share right", 0.5, **o
     ),
+    "ablation": lambda **o: plot.draw_ablation(
+        {name: np.linspace(0.3, 0.9, 3) * share for name, share in (("baseline", 1), ("no positions", 0.5))},
+        "AP50",
+        "baseline",
+        **o,
+    ),
+    "seeds": lambda **o: plot.draw_seeds(
+        [200, 400, 600], {"eos 0.1": np.eye(3) / 2, "eos 1": np.linspace(0, 1, 9).reshape(3, 3)}, "step", "AP50", **o
+    ),
     "confusions": lambda: plot.draw_confusion_matrix(np.diag(range(30, 40)) + np.eye(10, k=3, dtype=int)),
     "confusions, names": lambda: plot.draw_confusion_matrix([[9, 1, 0], [0, 7, 3], [0, 0, 2]], WORDS[1:4]),
     "connectivity": lambda: plot.draw_connectivity(
@@ -136,6 +145,26 @@ FIGURES = {
     ),
     "detections, one": lambda: plot.draw_detections(
         np.random.default_rng(0).random((1, 3, 20, 64)), [{"boxes": [[2, 5, 60, 14]], "labels": [1]}], WORDS
+    ),
+    "panoptic": lambda: plot.draw_panoptic(
+        np.random.default_rng(0).random((5, 3, 32, 32)),
+        [{"segments": np.indices((32, 32)).sum(axis=0) // 16, "labels": [0, 2, 1, 4]}] * 5,
+        [{"segments": np.indices((32, 32)).max(axis=0) // 17 - 1, "labels": [3]}] * 5,
+        ["circle", "square", "triangle", "sky", "water"],
+        [True] * 3 + [False] * 2,
+    ),
+    "panoptic, one": lambda: plot.draw_panoptic(
+        np.random.default_rng(0).random((1, 20, 30)),
+        None,
+        [{"segments": np.arange(600).reshape(20, 30) // 151, "labels": [0, 2, 1, 3]}],
+        WORDS[:4],
+        [True, False] * 2,
+    ),
+    "query masks": lambda: plot.draw_query_masks(
+        np.random.default_rng(0).random((3, 32, 32)),
+        np.random.default_rng(1).random((6, 32, 32)),
+        ["triangle 100 %", "cross 97 %", "square 88 %", "sky 100 %", "water 99 %", "grass 99 %"],
+        softmax_rows(6, 8, 8),
     ),
     "object attention": lambda: plot.draw_object_attention(
         np.random.default_rng(0).random((3, 32, 32)), [[2, 5, 12, 14], [18, 12, 28, 26]], "35", softmax_rows(2, 8, 8)
@@ -238,6 +267,8 @@ FIGURES = {
     "temperatures": lambda: plot.draw_temperatures([0.1, 1, 10], softmax_rows(3, 4), MOVIES),
 }
 ON_GIVEN_AXES = [
+    "ablation",
+    "seeds",
     "precision and recall",
     "gradient flow",
     "recall",

@@ -76,6 +76,30 @@ CASES = {
         lambda: plot.draw_detections(np.ones((1, 8, 8)), [{"boxes": []}], titles="ab"),
         "titles has 2 entries, expected 1",
     ),
+    "segments of fewer images": (
+        lambda: plot.draw_panoptic(np.ones((2, 4, 4)), [], None, ["a"], [True]),
+        "targets are 0 for 2 images",
+    ),
+    "segments of another size": (
+        lambda: plot.draw_panoptic(matrix[None], None, [{"segments": [[0]], "labels": [0]}], ["a"], [True]),
+        "found 0 segments has shape (1, 1), expected (H, W) with H = 4, W = 4",
+    ),
+    "segments without a label": (
+        lambda: plot.draw_panoptic(matrix[None], [{"segments": 1 + 0 * matrix, "labels": [0]}], None, "a", [True]),
+        "truth 0 has segment numbers 1.0 to 1.0 and labels [0], for 1 names",
+    ),
+    "names of segments": (
+        lambda: plot.draw_panoptic(matrix[None], None, None, ["a", "b"], [True]),
+        "names has 2 entries, expected 1",
+    ),
+    "titles of query masks": (
+        lambda: plot.draw_query_masks(matrix, matrix[None], "ab"),
+        "titles has 2 entries, expected 1",
+    ),
+    "looks of fewer queries": (
+        lambda: plot.draw_query_masks(matrix, np.ones((2, 4, 4)), "ab", matrix[None]),
+        "looks has shape (1, 4, 4), expected (K, h, w) with K = 2",
+    ),
     "maps of fewer objects": (
         lambda: plot.draw_object_attention(matrix, [[0, 0, 2, 2]], ["a"], np.ones((2, 2, 2))),
         "expected (k, rows, columns) with k = 1",
@@ -204,6 +228,17 @@ CASES = {
         lambda: plot.draw_comparison(vector, {"a": [1.0]}, "step", "loss"),
         "curves['a'] has shape (1,), expected (S,) with S = 4",
     ),
+    "no ablation": (lambda: plot.draw_ablation({}, "AP"), "results has []"),
+    "another baseline": (lambda: plot.draw_ablation({"a": [1.0]}, "AP", "b"), "results has ['a'], and baseline is 'b'"),
+    "no seed": (
+        lambda: plot.draw_ablation({"a": []}, "AP"),
+        "results['a'] has shape (0,) and so no entry at all, expected (seeds,)",
+    ),
+    "seeds without rows": (
+        lambda: plot.draw_seeds(vector, {"a": vector}, "step", "AP"),
+        "curves['a'] has shape (4,), expected (seeds, S) with S = 4",
+    ),
+    "no seeds": (lambda: plot.draw_seeds(vector, {}, "step", "AP"), "curves is empty"),
     "a shorter gate": (
         lambda: plot.draw_memory_cell(vector, {"input gate": [1.0]}, vector, vector),
         "gates['input gate'] has shape (1,), expected (T,) with T = 4",
