@@ -15,6 +15,7 @@ from minitx.detection.boxes import (
     paired_generalized_box_iou,
 )
 from minitx.detection.hungarian import linear_sum_assignment, linear_sum_assignment_batch
+from minitx.detection.hungarian_steps import AssignmentStep, hungarian_steps
 from minitx.detection.linking import link_detections
 from minitx.detection.mask_losses import dice_loss, sigmoid_focal_loss
 from minitx.detection.panoptic import PanopticQuality, merge_panoptic, panoptic_quality
@@ -23,6 +24,7 @@ from minitx.detection.suppression import nms, nms_per_class, nms_steps, soft_nms
 from minitx.detection.tracking import TrackingEvaluator, identity_overlaps, match_video
 
 __all__ = [
+    "AssignmentStep",
     "CocoEvaluator",
     "HungarianMatcher",
     "PanopticQuality",
@@ -41,6 +43,7 @@ __all__ = [
     "dice_loss",
     "encode_boxes",
     "generalized_box_iou",
+    "hungarian_steps",
     "identity_overlaps",
     "linear_sum_assignment",
     "linear_sum_assignment_batch",

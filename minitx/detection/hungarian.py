@@ -2,12 +2,12 @@
 
     min over one-to-one σ of  Σ_i cost[i, σ(i)]
 
-Columns have prices v_j <= 0, and what row i compares is its net costs cost[i, j] - v_j. Once every row sits on a column
-that is cheapest for it, and every column without a row has price 0, no other assignment is better. Three steps lead there:
+Columns have prices v_j <= 0, and row i compares its net costs cost[i, j] - v_j. Once every row sits on a column that is
+cheapest for it, and every column without a row has price 0, no other assignment is better. Three steps lead there:
 
 1. *Greedy*: each row takes its cheapest column if that is free.
-2. *Bids*: a row without a column takes the one it likes best, whoever has it, and lowers its price v_j (makes it dearer)
-   by what its second best would cost more. Quick at first; then rows fight in circles for the same few columns.
+2. *Bids*: a row without a column takes the one it likes best, whoever has it, and lowers its price v_j (which makes it
+   dearer) by what its second best would cost more. Quick at first; then rows fight in circles for the same few columns.
 3. *Shortest augmenting paths* for the rows that are left: a Dijkstra search from a free row over the columns; the row
    on a column that is reached may move on, at the difference of its net costs. The search ends at a free column, all
    rows along the path move by one, and the prices of the columns reached change so that all rows are content again.
@@ -16,8 +16,8 @@ A small matrix becomes Python lists, because one call of NumPy takes as long as 
 step of the search is four calls on whole rows, and all rows of all matrices of a minibatch bid at once.
 The textbook's algorithm, made to be looked at, stands in ``hungarian_steps.py``.
 
-Source: Kuhn 1955; Bertsekas 1988 (bids); Jonker & Volgenant 1987 (both together); Crouse 2016, section II (matrices that
-are not square). Lecture concept: set prediction and the Hungarian algorithm (D0). Notebook: 21.
+Source: Kuhn 1955; Bertsekas 1988 (bids); Jonker & Volgenant 1987 (both together); Crouse 2016, section II (where rows
+and columns differ in number). Lecture concept: set prediction and the Hungarian algorithm (D0). Notebook: 21.
 """
 
 import math
