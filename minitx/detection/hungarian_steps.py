@@ -1,8 +1,8 @@
 """The Hungarian algorithm as the textbooks do it by hand: make zeros, star them, cover them with lines.
 
-Taking the same amount off a whole row changes no comparison: every assignment becomes cheaper by just that. So rows and
-columns are reduced until there are zeros, and an assignment that lies on zeros alone must be the best one. What is taken
-off row i and column j adds up to prices u_i and v_j:
+Taking the same amount off a whole row changes no comparison: every assignment becomes cheaper by just that. So rows
+and columns are reduced until there are zeros, and an assignment that lies on zeros alone must be the best one. What is
+taken off row i and column j adds up to prices u_i and v_j:
 
     cost[i, j] = matrix[i, j] + u_i + v_j,   matrix >= 0,   Σ u_i + Σ v_j = least cost at the end
 
@@ -78,7 +78,7 @@ def hungarian_steps(cost):
 
     Examples
     --------
-    Paul, Dave and Chris; bathroom, floors, windows. Once 2 dollars are taken off each row the zeros lie on the diagonal:
+    Paul, Dave and Chris; bathroom, floors, windows. With 2 dollars off each row the zeros lie on the diagonal:
 
     >>> for step in hungarian_steps([[2, 3, 3], [3, 2, 3], [3, 3, 2]]):
     ...     print(f"{step.name}: {step.note}")
@@ -86,7 +86,7 @@ def hungarian_steps(cost):
     reduce rows: take 2, 2, 2 off the rows
     reduce columns: take 0, 0, 0 off the columns
     star zeros: 3 of 3 rows have a star
-    cover columns: 3 columns with a star are covered
+    cover columns: cover the columns of all stars: 3
     done: every row has a star: 6
     >>> step.pairs[1].tolist(), step.row_prices.sum().item()
     ([0, 1, 2], 6.0)
@@ -131,7 +131,7 @@ class StarsAndLines:
         yield self.star_zeros()
         while True:
             self.covered_columns[:] = self.starred.any(axis=0)
-            yield self.snapshot("cover columns", f"{self.covered_columns.sum()} columns with a star are covered")
+            yield self.snapshot("cover columns", f"cover the columns of all stars: {self.covered_columns.sum()}")
             if self.starred.any(axis=1).all():
                 break
             while True:
@@ -179,9 +179,7 @@ class StarsAndLines:
         if not len(star):
             return self.snapshot("prime a zero", f"row {i}, column {j}: row {i} has no star, so one can be won")
         self.covered_rows[i], self.covered_columns[star[0]] = True, False
-        return self.snapshot(
-            "prime a zero", f"row {i}, column {j}: cover row {i}, uncover column {star[0]} of its star"
-        )
+        return self.snapshot("prime a zero", f"row {i}, column {j}: cover row {i}, uncover column {star[0]}")
 
     def follow_path(self, zero):
         """Go from prime to the star in its column to the prime in its row, and so on; then primes become stars."""

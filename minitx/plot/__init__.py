@@ -7,6 +7,7 @@ your own. Your ``matplotlib.rcParams`` stay as they are. Matplotlib is loaded by
 
 from minitx.plot.ablations import draw_ablation, draw_seeds
 from minitx.plot.architecture import draw_encoder_decoder
+from minitx.plot.assignment import draw_assignment_steps, draw_assignments
 from minitx.plot.attention import (
     draw_attention,
     draw_attention_distances,
@@ -52,6 +53,8 @@ __all__ = [
     "draw_ablation",
     "draw_alignments",
     "draw_anchors",
+    "draw_assignment_steps",
+    "draw_assignments",
     "draw_attention",
     "draw_attention_distances",
     "draw_attention_heads",

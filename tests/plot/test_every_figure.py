@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from minitx import plot
+from minitx.detection.hungarian_steps import hungarian_steps
 
 SMALLEST_FONT = 7.5  # points
 
@@ -176,6 +177,18 @@ FIGURES = {
         np.random.default_rng(0).random((40, 8, 4)), np.random.default_rng(1).random((40, 8)) < 0.3
     ),
     "query slots, nothing found": lambda: plot.draw_query_slots(np.full((1, 2, 4), 0.5), np.zeros((1, 2), bool)),
+    "assignments": lambda: plot.draw_assignments(
+        [[2, 3, 3.25], [3, 2, np.inf], [3, 3, 2]],
+        {"cheapest first": ([0, 1, 2], [1, 0, 2]), "best": (np.arange(3), np.arange(3))},
+        ["Paul", "Dave", "Chris"],
+        ["bath", "floors", "windows"],
+    ),
+    "assignment steps": lambda: plot.draw_assignment_steps(
+        list(hungarian_steps([[2, 3, 3], [3, 2, 3], [3, 3, 2]])), ["Paul", "Dave", "Chris"], columns=3
+    ),
+    "assignment steps, a path": lambda: plot.draw_assignment_steps(
+        list(hungarian_steps([[1, 2.5, 3, 400], [2, 4, 6, 800], [3, 6, 9, np.inf]]))[3:11]
+    ),
     "anchors": lambda: plot.draw_anchors(
         np.random.default_rng(0).random((3, 32, 32)),
         np.tile([[[4.0, 4, 12, 12], [6, 2, 10, 14]]], (9, 1, 1)) + 8 * np.arange(9).reshape(9, 1, 1) % 24,

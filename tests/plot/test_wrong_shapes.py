@@ -128,6 +128,20 @@ CASES = {
         lambda: plot.draw_query_slots(np.ones((2, 3, 4)), np.ones((2, 2))),
         "found has shape (2, 2), expected (n, Q) with n = 2, Q = 3",
     ),
+    "no assignment": (lambda: plot.draw_assignments(matrix, {}), "no assignment at all"),
+    "assignment with rows alone": (
+        lambda: plot.draw_assignments(matrix, {"best": ([0, 1], [0])}),
+        "columns of 'best' has shape (1,), expected (n,) with n = 2",
+    ),
+    "assignment outside": (
+        lambda: plot.draw_assignments(matrix, {"best": ([0, 4], [0, 1])}),
+        "'best' names pairs outside of the matrix of shape (4, 4)",
+    ),
+    "no step": (lambda: plot.draw_assignment_steps([]), "no step at all"),
+    "a step of another matrix": (
+        lambda: plot.draw_assignment_steps([SimpleNamespace(matrix=matrix, starred=np.eye(3))]),
+        "starred has shape (3, 3), expected (N, M) with N = 4, M = 4",
+    ),
     "anchors without cells": (
         lambda: plot.draw_anchors(matrix, np.ones((3, 4)), np.ones((1, 4)), np.ones((1, 3))),
         "(3, 4), expected (cells, k, 4)",
