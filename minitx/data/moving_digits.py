@@ -7,8 +7,8 @@ identity.
     x(t) = x(0) + v t        within the picture: folded back at its edges        in and out: not folded
 
 `paint_meetings` makes what is hard for a tracker. Two digits run into each other and overlap in the middle of the
-video. Then they go on, or they turn round; and they look different, or alike. Who moves evenly can be told by its
-movement, who looks like nobody else by its looks.
+video. Then they go on, or they turn round; and they are of different classes, or of one class in different colours, or
+alike. Who moves evenly can be told by its movement, who looks like nobody else by its looks.
 
 Source: written for this package, after the moving digits of Srivastava et al. 2015, "Unsupervised learning of video
 representations using LSTMs", section 4.1; digits as in `digits.py`. Lecture concept: TrackFormer (D1). Notebook: 25.
@@ -34,10 +34,12 @@ SPEEDS = (0.5, 2.5)  # pixels a frame
 STAYING = 0.6  # share of digits that stay in the picture; of the others, half come and half go
 MEETING_SIDES = (8, 11)  # pixels, smallest and largest
 MEETING_SPEEDS = (1.0, 1.4)
+LOOKS = ("classes", "colours", "alike")  # what tells two digits apart that meet
 NEAR_TINT = 0.08  # largest difference of the colours, in each of red, green and blue, of digits that look alike
+OTHER_TINT = (0.2, 0.4)  # the same for digits of one class that do not; inks go from 0 to 0.6 and are folded back
 
 
-def paint_moving_digits(rng, count, frames=16, split="train"):
+def paint_moving_digits(rng, count, frames=16, twins=0.0, split="train"):
     """Paint videos of one to three digits that move at random.
 
     Parameters
@@ -47,6 +49,8 @@ def paint_moving_digits(rng, count, frames=16, split="train"):
         Number of videos B, from 0.
     frames : int
         Frames T of a video, at least 1.
+    twins : float
+        Share of the videos all of whose digits are of one class; in others this happens by chance.
     split : str
         Which digits of `load_digits` to write with: "train", or "test" for those that were held out.
 
@@ -76,6 +80,8 @@ def paint_moving_digits(rng, count, frames=16, split="train"):
     shape = count, MOST_MOVING
     present = np.arange(MOST_MOVING) < rng.integers(1, MOST_MOVING + 1, size=(count, 1))  # (B, M)
     chosen = rng.integers(len(digits), size=shape)
+    same = _draw_of_class(rng, classes, np.repeat(classes[chosen[:, :1]], MOST_MOVING, axis=1))
+    chosen = np.where(rng.random((count, 1)) < twins, same, chosen)
     sides = rng.integers(DIGIT_SIDES[0], DIGIT_SIDES[1] + 1, size=shape)
     edges = ink_boxes(scaled_digits(digits[chosen], sides, np.zeros(2), DIGIT_SIDES[1]))
     room = DETECTION_SIDE - (edges[..., 2:] - edges[..., :2])  # (B, M, 2)
@@ -92,7 +98,7 @@ def paint_moving_digits(rng, count, frames=16, split="train"):
     return _film(rng, digits[chosen], labels, sides, random_tints(rng, shape), corners)
 
 
-def paint_meetings(rng, count, frames=16, alike=False, turning=False, split="train"):
+def paint_meetings(rng, count, frames=16, looks="classes", turning=False, split="train"):
     """Paint videos of two digits that run into each other, and overlap most in the middle of the video.
 
     Parameters
@@ -102,9 +108,9 @@ def paint_meetings(rng, count, frames=16, alike=False, turning=False, split="tra
         Number of videos B, from 0.
     frames : int
         Frames T of a video, at least 1. The speed is chosen so that about 16 frames show all of it.
-    alike : bool
-        Whether both are of the same class and of nearly the same colour; otherwise the classes differ, and the colours
-        as chance has it.
+    looks : {"classes", "colours", "alike"}
+        What tells both apart: their classes (and colours, as chance has it); the colours alone; or next to nothing,
+        with one class and nearly one colour.
     turning : bool
         Whether both turn round where they meet; otherwise they go straight on, one over the other.
     split : str
@@ -118,27 +124,30 @@ def paint_meetings(rng, count, frames=16, alike=False, turning=False, split="tra
     Raises
     ------
     ValueError
-        If `frames` is below 1, or there is no such split.
+        If `frames` is below 1, or there is no such split or no such looks.
 
     Examples
     --------
-    >>> videos, labels, boxes = paint_meetings(np.random.default_rng(0), 1, alike=True)
+    >>> videos, labels, boxes = paint_meetings(np.random.default_rng(0), 1, looks="alike")
     >>> labels[0, 0], labels[0, 15]
-    (array([2, 2]), array([2, 2]))
+    (array([8, 8]), array([8, 8]))
     >>> np.abs(boxes[0, :, 0] - boxes[0, :, 1])[:, :2].sum(axis=-1).argmin() in (7, 8)
     True
     """
     _check_frames("paint_meetings", frames)
+    if looks not in LOOKS:
+        raise ValueError(f"paint_meetings: there are no looks {looks!r}.\nChoose one of {', '.join(LOOKS)}.")
     digits, classes = shipped_digits(split)
     shape = count, 2
-    chosen = rng.integers(len(digits), size=shape)
-    for scene, first in enumerate(classes[chosen[:, 0]]):
-        others = np.flatnonzero((classes == first) == alike)
-        chosen[scene, 1] = rng.choice(others)
+    first = rng.integers(10, size=count)
+    second = (first + rng.integers(1, 10, size=count)) % 10 if looks == "classes" else first
+    chosen = _draw_of_class(rng, classes, np.stack([first, second], axis=-1))
     sides = rng.integers(MEETING_SIDES[0], MEETING_SIDES[1] + 1, size=shape)
     tints = random_tints(rng, shape)
-    if alike:
-        tints[:, 1] = tints[:, 0] + rng.uniform(-NEAR_TINT, NEAR_TINT, (count, 3)).astype(np.float32)
+    if looks == "alike":
+        tints[:, 1] = tints[:, 0] + rng.uniform(-NEAR_TINT, NEAR_TINT, (count, 3))
+    elif looks == "colours":
+        tints[:, 1] = (tints[:, 0] + rng.uniform(*OTHER_TINT, (count, 3))) % 0.6
 
     away = rng.uniform(0, 2 * np.pi, count)
     angles = np.stack([away, away + np.pi + rng.uniform(-np.pi / 3, np.pi / 3, count)], axis=-1)
@@ -149,6 +158,12 @@ def paint_meetings(rng, count, frames=16, alike=False, turning=False, split="tra
     meet = DETECTION_SIDE / 2 + rng.uniform(-1.5, 1.5, (count, 1, 2, 2))
     centres = meet + time[:, None, None] * velocities[:, None]  # (B, T, 2, 2)
     return _film(rng, digits[chosen], classes[chosen], sides, tints, centres - sides[:, None, :, None] / 2)
+
+
+def _draw_of_class(rng, classes, wanted):
+    """Draw for each of the wanted classes, an array of any shape, one of its digits."""
+    order, counts = np.argsort(classes, kind="stable"), np.bincount(classes)
+    return order[counts.cumsum()[wanted] - 1 - rng.integers(counts[wanted])]
 
 
 def _velocities(rng, shape, speeds):

@@ -2,10 +2,10 @@
 
 The whole experiment: the tiny DETR that comes with the package has learned to find digits in still pictures. Here it
 learns on pairs of frames, painted afresh for each batch, to follow digits that move, turn round, come, go, and pass
-over each other. It is tested on videos of 16 frames with digits that it never saw: some move at random; in the others
-two digits run into each other and then go on or turn round, and look different or alike. How often does an identity
-jump to another digit? The same question goes to trackers that get the very boxes that the TrackFormer found, without
-the identities, and join them by where they are. `minitx train track` runs it.
+over each other. It is tested on videos of 16 frames with digits that it never saw. Some move at random. In the others
+two digits run into each other, and then go on or turn round; their classes tell them apart, or their colours, or next
+to nothing. How often does an identity jump to another digit? The same question goes to trackers that get the very boxes
+that the TrackFormer found, without the identities, and join them by where they are. `minitx train track` runs it.
 
 Source: Meinhardt et al. 2022, "TrackFormer: multi-object tracking with Transformers". Lecture concept: TrackFormer
 (D1). Notebook: 25.
@@ -39,14 +39,13 @@ TRACK_EPOCH_STEPS = 200
 TRACK_EOS = 0.3  # weight of "no object"
 TRACK_EXAM_SEED = 40_000
 TRACK_EXAM_VIDEOS = 64  # of each kind
+TRACK_TWINS = 0.5  # share of training videos all of whose digits are of one class: their classes tell nothing
 TRACK_FRAMES = 16
 
-EXAM_KINDS = {
-    "at random": paint_moving_digits,
-    "crossing, different": functools.partial(paint_meetings, alike=False, turning=False),
-    "crossing, alike": functools.partial(paint_meetings, alike=True, turning=False),
-    "turning, different": functools.partial(paint_meetings, alike=False, turning=True),
-    "turning, alike": functools.partial(paint_meetings, alike=True, turning=True),
+EXAM_KINDS = {"at random": paint_moving_digits} | {
+    f"{way}, {name}": functools.partial(paint_meetings, looks=looks, turning=way == "turning")
+    for way in ("crossing", "turning")
+    for looks, name in (("classes", "two classes"), ("colours", "two colours"), ("alike", "alike"))
 }
 
 # Name -> what `link_detections` is told; the boxes are those of the TrackFormer.
@@ -169,7 +168,7 @@ def track_trainer(model, epochs, seed=0, quiet=False):
     """
 
     def paint(rng, numbers):
-        return paint_moving_digits(rng, len(numbers), frames=2)
+        return paint_moving_digits(rng, len(numbers), frames=2, twins=TRACK_TWINS)
 
     loader = DataLoader(np.arange(TRACK_EPOCH_STEPS * TRACK_BATCH), batch_size=TRACK_BATCH, seed=seed, transform=paint)
     criterion = SetCriterion(10, HungarianMatcher(), eos_coef=TRACK_EOS)
@@ -286,7 +285,7 @@ def switched_rows(predictions, targets):
 
 def draw_tracking(model, history, scores):
     """Draw the learning curve, one crossing as a film strip and as paths, and how often identities switched."""
-    videos, targets = tracking_exam("crossing, different")
+    videos, targets = tracking_exam("crossing, two classes")
     followed = follow_video(model, videos[0])
     trackers = {"TrackFormer": followed}
     trackers |= {name: link_detections(followed, **LINKERS[name]) for name in SHOWN_TRACKERS[1:]}
