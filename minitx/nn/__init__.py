@@ -12,6 +12,7 @@ from minitx.nn.containers import ModuleList, Sequential
 from minitx.nn.convolution import Conv1d, Conv2d
 from minitx.nn.dropout import Dropout
 from minitx.nn.embedding import Embedding
+from minitx.nn.grid_positions import LearnedGridPositions
 from minitx.nn.gru import GRU
 from minitx.nn.linear import Linear
 from minitx.nn.lstm import LSTM
@@ -37,6 +38,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "LayerNorm",
+    "LearnedGridPositions",
     "Linear",
     "MaxPool2d",
     "Module",
