@@ -180,7 +180,7 @@ def clip_boxes(boxes, size):
     Raises
     ------
     ValueError
-        If the last axis is not 4 long.
+        If the last axis is not 4 long, or `size` is no pair.
 
     Examples
     --------
@@ -189,6 +189,8 @@ def clip_boxes(boxes, size):
     """
     boxes = boxes if isinstance(boxes, Tensor) else np.asarray(boxes)
     _four_numbers("clip_boxes", boxes)
+    if np.shape(size) != (2,):
+        raise ValueError(f"clip_boxes: size={size!r} is no pair; give the height and the width of the image in pixels.")
     height, width = size
     return clip(boxes, 0, np.array([width, height, width, height], dtype=boxes.dtype))
 

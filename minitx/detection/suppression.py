@@ -46,10 +46,11 @@ def suppress_as_printed(boxes, scores, threshold):
     array([0])
     """
     boxes, scores = _scored_boxes("suppress_as_printed", boxes, scores, threshold)
+    same = box_iou(boxes, boxes) > threshold
     kept = []
     for i in range(len(boxes)):
         discard = False
-        for j in np.flatnonzero(box_iou(boxes[i : i + 1], boxes)[0] > threshold):
+        for j in np.flatnonzero(same[i]):
             if scores[j] > scores[i]:
                 discard = True
         if not discard:

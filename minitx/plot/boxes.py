@@ -203,7 +203,7 @@ def draw_suppression(boxes, panels, names=None, image=None, columns=4):
     panels : dict of str to (array_like of int, array_like of int)
         For each title the indices of the boxes that are kept, and of those that are dropped; all others wait.
     names : list of str, optional
-        N texts, such as scores, written at the boxes that are not dropped.
+        N texts, such as scores, written at the boxes.
     image : array_like, (C, H, W) or (H, W), optional
         What to draw behind.
     columns : int
@@ -269,11 +269,16 @@ def draw_suppression(boxes, panels, names=None, image=None, columns=4):
             colour, width, dashes = looks[state]
             for index in np.flatnonzero(states[title] == state):
                 outline_box(ax, boxes[index], colour, lw=width, ls=dashes)
-                if state != "dropped":
-                    ax.annotate(
-                        names[index], boxes[index, :2] - 0.5, (3, -3), textcoords="offset points", fontsize=8.5,
-                        color=colour, va="top", weight="bold",
-                    )  # fmt: skip
+                ax.annotate(
+                    names[index],
+                    boxes[index, :2] - 0.5,
+                    (3, -3),
+                    textcoords="offset points",
+                    fontsize=8.5,
+                    color=colour,
+                    va="top",
+                    weight="bold",
+                )
         ax.set_xlim(low[0] - margin - 0.5, high[0] + margin - 0.5)
         ax.set_ylim(high[1] + margin - 0.5, low[1] - margin - 0.5)
         ax.set_aspect("equal")

@@ -58,7 +58,8 @@ def draw_precision_recall(recall, precision, points=None, title=None, ax=None):
         ax.fill_between(*pairs[1], color=SKY, alpha=0.25, lw=0)
         ax.plot(*pairs[1], ".", color=BLUE, ms=4, label="counted: the best from here on")
         title = title or f"average precision {pairs[1][1].mean():.3f}".replace(" 0.", " .")
-    ax.plot(recall, precision, "o-", color=VERMILION, ms=3.5, lw=1.2, label="after each detection")
+    marker = "o" if len(recall) <= 100 else None
+    ax.plot(recall, precision, marker=marker, color=VERMILION, ms=3.5, lw=1.2, label="after each detection")
     ax.set_xlim(-0.02, 1.02)
     ax.set_ylim(0, 1.05)
     ax.set_xlabel("recall: objects found")

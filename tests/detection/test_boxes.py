@@ -205,6 +205,11 @@ class TestClip:
         np.testing.assert_array_equal(clipped, [[0, 3, 80, 60], [2, 3, 4, 5], [80, 60, 80, 60]])
         assert box_area(clipped)[2] == 0
 
+    @pytest.mark.parametrize("size", [60, (60,), (3, 60, 80)])
+    def test_sizes_that_are_no_pair(self, size):
+        with pytest.raises(ValueError, match="give the height and the width"):
+            clip_boxes(np.zeros((1, 4)), size)
+
     def test_slope_is_zero_where_it_cuts(self):
         boxes = Tensor(np.array([-5.0, 3, 200, 30], dtype=np.float32), requires_grad=True)
         clipped = clip_boxes(boxes, size=(60, 80))

@@ -66,6 +66,13 @@ def test_printed_keeps_both_of_two_equals():
     assert nms(boxes, scores, 0.5).tolist() == [0]
 
 
+@pytest.mark.parametrize("suppress", ALL)
+def test_an_overlap_at_the_threshold_is_not_above_it(suppress):
+    boxes, scores = np.array([[0.0, 0, 2, 2], [0, 0, 2, 1]]), np.array([0.9, 0.8])
+    assert suppress(boxes, scores, 0.5).tolist() == [0, 1]
+    assert suppress(boxes, scores, 0.49).tolist() == [0]
+
+
 def test_steps_judge_every_box_once():
     boxes, scores = crowd(0)
     steps = list(nms_steps(boxes, scores, 0.5))
