@@ -85,7 +85,7 @@ class DetectionResult(NamedTuple):
 
 
 def detection_results():
-    """Return what DETR and Faster R-CNN reached on COCO in 2020; "+" marks nine times longer training.
+    """Return what DETR and Faster R-CNN reached on COCO in 2020; "+" marks a longer training, with DETR's augmentation.
 
     Returns
     -------
