@@ -32,6 +32,7 @@ from minitx.data.detection_scenes import (
 MOST_MOVING = 3
 SPEEDS = (0.5, 2.5)  # pixels a frame
 STAYING = 0.6  # share of digits that stay in the picture; of the others, half come and half go
+HEAP_SPREAD = 4.0  # pixels, standard deviation of the places of digits on one heap
 MEETING_SIDES = (8, 11)  # pixels, smallest and largest
 MEETING_SPEEDS = (1.0, 1.4)
 LOOKS = ("classes", "colours", "alike")  # what tells two digits apart that meet
@@ -39,7 +40,7 @@ NEAR_TINT = 0.08  # largest difference of the colours, in each of red, green and
 OTHER_TINT = (0.2, 0.4)  # the same for digits of one class that do not; inks go from 0 to 0.6 and are folded back
 
 
-def paint_moving_digits(rng, count, frames=16, twins=0.0, split="train"):
+def paint_moving_digits(rng, count, frames=16, twins=0.0, crowded=0.0, split="train"):
     """Paint videos of one to three digits that move at random.
 
     Parameters
@@ -51,6 +52,8 @@ def paint_moving_digits(rng, count, frames=16, twins=0.0, split="train"):
         Frames T of a video, at least 1.
     twins : float
         Share of the videos all of whose digits are of one class; in others this happens by chance.
+    crowded : float
+        Share of the videos that begin with all digits on one heap; then they disperse.
     split : str
         Which digits of `load_digits` to write with: "train", or "test" for those that were held out.
 
@@ -91,6 +94,8 @@ def paint_moving_digits(rng, count, frames=16, twins=0.0, split="train"):
     steps = np.arange(frames)[:, None, None]
     steps = np.where(coming[:, None, :, None], frames - 1 - steps, steps)  # coming is going, played backwards
     start = rng.random((*shape, 2)) * room
+    heap = np.clip(start[:, :1] + rng.normal(0, HEAP_SPREAD, start.shape), 0, room)
+    start = np.where(rng.random((count, 1, 1)) < crowded, heap, start)
     path = start[:, None] + _velocities(rng, shape, SPEEDS)[:, None] * steps  # (B, T, M, 2)
     path = np.where(staying[:, None, :, None], _fold(path, room[:, None]), path)
     corners = path - edges[:, None, :, :2]  # of the squares: their ink is to be where the path leads

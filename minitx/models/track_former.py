@@ -184,18 +184,21 @@ def choose_tracks(model, matcher, images, labels, boxes, most=4, dropped=0.2):
 
     Returns
     -------
-    tracks : Tensor
+    tracks : ndarray
         Shape (B, K, D).
     identities : ndarray of int, (B, K)
         The place among the M of what each track query follows; -1 for a false one.
     """
-    rng, outputs, wanted = generator(), model(images), [np.flatnonzero(row >= 0) for row in labels]
+    rng = generator()
+    count = rng.integers(min(most, model.detr.num_queries) + 1)
+    chosen = np.zeros((len(images), count), np.int64)
+    identities = np.full((len(images), count), -1)
+    if count == 0:
+        return np.zeros((len(images), 0, model.detr.hidden_dim), images.dtype), identities
+    outputs, wanted = model(images), [np.flatnonzero(row >= 0) for row in labels]
     last = {"pred_logits": outputs["pred_logits"], "pred_boxes": outputs["pred_boxes"]}
     total = last["pred_logits"].shape[1]
     targets = [{"labels": row[there], "boxes": box[there]} for row, box, there in zip(labels, boxes, wanted)]
-    count = rng.integers(min(most, total) + 1)
-    chosen = np.zeros((len(images), count), np.int64)
-    identities = np.full((len(images), count), -1)
     for video, (queries, objects) in enumerate(matcher(last, targets)):
         identity = np.full(total, -1)
         identity[queries] = wanted[video][objects]
@@ -203,7 +206,7 @@ def choose_tracks(model, matcher, images, labels, boxes, most=4, dropped=0.2):
         turn = np.where(identity < 0, 1, np.where(left_out, 2, 0))  # found ones, false ones, and others if need be
         chosen[video] = np.lexsort((rng.random(total), turn))[:count]
         identities[video] = identity[chosen[video]]
-    return outputs["hidden"][np.arange(len(images))[:, None], chosen], identities
+    return outputs["hidden"].numpy()[np.arange(len(images))[:, None], chosen], identities
 
 
 @dataclass

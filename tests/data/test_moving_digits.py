@@ -70,6 +70,9 @@ def test_what_stays_moves_at_its_speed_and_turns_at_the_edge(videos):
     both = (labels[:, 1:] >= 0) & (labels[:, :-1] >= 0)
     assert moved[both].max() < SPEEDS[1] + 1.5  # boxes end at whole pixels
     assert np.median(moved[both]) > SPEEDS[0]
+    far = np.abs(boxes[:, 4:, :, :2] - boxes[:, :-4, :, :2]).sum(axis=-1) * 32
+    stands = far[(labels[:, 4:] >= 0) & (labels[:, :-4] >= 0)] < 0.25
+    assert stands.mean() < 0.01  # nothing stops at an edge
     turned = np.diff(np.sign(np.diff(boxes[..., :2], axis=1).round(3)), axis=1)
     assert (np.abs(turned) == 2).any()
 
@@ -80,6 +83,13 @@ def test_some_come_and_some_go_and_nothing_flickers(videos):
     change = np.diff(there, axis=1)
     assert (change == 1).sum() > 10 and (change == -1).sum() > 10
     assert (np.abs(change).sum(axis=1) <= 1).mean() > 0.97  # at an edge a digit may come and go again
+
+
+def test_all_edges_are_met_alike():
+    _, labels, boxes = paint_moving_digits(np.random.default_rng(0), 3000, frames=1)
+    found = edges(boxes)[labels >= 0].round(3)
+    left, top, right, bottom = (found[:, :2] == 0).sum(axis=0).tolist() + (found[:, 2:] == 32).sum(axis=0).tolist()
+    assert 0.6 < left / right < 1.6 and 0.6 < top / bottom < 1.6
 
 
 def test_digits_are_there_while_half_of_their_ink_is():
@@ -118,6 +128,16 @@ def test_colours_tell_apart_what_they_should():
         difference[looks] = np.abs(colours[:, 0] - colours[:, 1]).max(axis=1)
     assert difference["alike"].mean() < 0.12 < 0.28 < difference["colours"].mean()
     assert difference["colours"].min() > 0.15
+
+
+def test_crowds_begin_on_a_heap():
+    apart = {}
+    for crowded in (0.0, 0.5, 1.0):
+        _, labels, boxes = paint_moving_digits(np.random.default_rng(0), 300, frames=1, crowded=crowded)
+        both = (labels[:, 0, :2] >= 0).all(axis=1)
+        way = (boxes[:, 0, 0, :2] - boxes[:, 0, 1, :2])[both] * 32
+        apart[crowded] = np.linalg.norm(way, axis=-1).mean()
+    assert apart[1.0] < 8 < apart[0.5] < 11 < apart[0.0]
 
 
 def test_twins_are_of_one_class():

@@ -67,6 +67,12 @@ def test_what_waits_is_expected_further_on():
     assert identities(link_detections(frames))[-1] == [1]
 
 
+def test_velocity_is_pixels_a_frame_after_a_gap_too():
+    frames = video(boxes_at((0, 0)), boxes_at((3, 0)), boxes_at(), boxes_at((9, 0)), boxes_at((11.4, 0)))
+    linked = link_detections(frames, "distance", limit=3.5, constant_velocity=True)
+    assert identities(linked) == [[0], [0], [], [0], [0]]
+
+
 def test_limit_says_what_is_too_far():
     frames = video(boxes_at((0, 0)), boxes_at((7, 0)))
     assert identities(link_detections(frames)) == [[0], [1]]  # IoU 1/15

@@ -82,10 +82,15 @@ def test_of_two_things_with_the_same_identity_in_their_past_the_later_has_preced
     assert match.switched.tolist() == [False, True]
 
 
+def test_the_later_pair_is_the_one_that_was_seen_last_not_the_one_that_was_made_last():
+    targets = [frame(i1=A), frame(i2=A), frame(i1=A), frame(i1=A, i2=A_NEAR)]
+    match = match_video([frame(i7=A)] * 3 + [frame(i7=A_NEAR, i8=A)], targets)[-1]
+    assert list(zip(match.predicted, match.wanted)) == [(0, 0), (1, 1)]
+
+
 def test_new_pairs_are_as_many_as_possible_before_they_fit_best():
-    between = [0, 2, 10, 12]
-    targets = [frame(i1=between, i2=[0, 5, 10, 15])]  # i7 fits both, and i1 better; i8 fits i1 alone
-    match = match_video([frame(i7=[0, 3, 10, 13], i8=[0, 0, 10, 10])], targets)[0]
+    targets = [frame(i1=A, i2=[0, 5, 10, 15])]  # 7 fits 1 perfectly and 2 somewhat, 8 fits 1 alone and somewhat
+    match = match_video([frame(i7=A, i8=[-5, 0, 5, 10])], targets, threshold=0.3)[0]
     assert list(zip(match.predicted, match.wanted)) == [(0, 1), (1, 0)]
 
 

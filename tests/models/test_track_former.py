@@ -139,7 +139,7 @@ def test_chosen_tracks_are_outputs_of_the_queries_that_found_their_things(chosen
     for tracks, identities in choices:
         assert tracks.shape == (3, identities.shape[1], 16)
         for video in range(3):
-            for track, identity in zip(tracks.numpy()[video], identities[video].tolist()):
+            for track, identity in zip(tracks[video], identities[video].tolist()):
                 query = int(np.abs(hidden[video] - track).max(axis=1).argmin())
                 np.testing.assert_allclose(hidden[video][query], track, atol=1e-6)
                 assert found[video].get(query, -1) == identity
@@ -152,6 +152,8 @@ def test_chosen_tracks_vary_in_number_some_are_left_out_and_some_are_false(chose
     assert {identities.shape[1] for _, identities in choices} == {0, 1, 2, 3, 4}
     four = np.stack([identities for _, identities in choices if identities.shape[1] == 4])
     assert (four[:, 1] == -1).all()
+    one = np.concatenate([identities for _, identities in choices if identities.shape[1] == 1])
+    assert (one[2::3] >= 0).mean() > 0.9  # true ones come first
     true = (four >= 0).sum(axis=2)
     assert (true[:, 0] <= 2).all() and (true[:, 2] <= 3).all()
     assert 0.55 < true[:, 2].mean() / 3 < 0.95  # a fifth is left out, but may come back to fill up
@@ -213,6 +215,8 @@ def test_what_is_not_found_waits_as_it_was_and_then_ends():
     script = [([], [0.9, 0.9]), ([0.9, 0.1], []), ([0.9, 0.1], []), ([0.9], [0.9])]
     _, frames = told(script, patience=1)
     assert [frame["identities"].tolist() for frame in frames] == [[0, 1], [0], [0], [0, 2]]
+    on_and_off = [([], [0.9]), ([0.1], []), ([0.9], []), ([0.1], []), ([0.9], [])]
+    assert [len(frame["labels"]) for frame in told(on_and_off, patience=1)[1]] == [1, 0, 1, 0, 1]
 
 
 def test_thresholds_for_new_things_and_followed_ones_are_two():
