@@ -20,7 +20,18 @@ from minitx import __version__
 from minitx.data.digit_scenes import DIGIT_WORDS
 from minitx.data.image_files import read_image
 from minitx.plot.detection import draw_detections
-from minitx.recipes import caption, copy_reverse, detr, detr_shapes, gpt, masked_words, translate, vit_digits, write
+from minitx.recipes import (
+    caption,
+    copy_reverse,
+    detr,
+    detr_ablations,
+    detr_shapes,
+    gpt,
+    masked_words,
+    translate,
+    vit_digits,
+    write,
+)
 from minitx.recipes.detect import detect_digits
 from minitx.recipes.detr import load_trained
 from minitx.recipes.running import CHECKPOINT_NAME, RecipeError
@@ -35,6 +46,7 @@ RECIPES = {
     "write": write,
     "detr": detr,
     "detr-shapes": detr_shapes,
+    "detr-ablations": detr_ablations,
 }
 
 DESCRIPTION = "Transformers from scratch in pure NumPy: hand-derived, tested, and fast enough for a laptop."

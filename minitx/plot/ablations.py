@@ -58,7 +58,7 @@ def draw_ablation(results, horizontal, baseline=None, ax=None):
     figure, ax = figure_and_axes(ax, 6.4, 0.7 + 0.34 * len(values))
     everything = np.concatenate(list(values.values()))
     low, high = min(0.0, everything.min()), everything.max()
-    right = high + 0.06 * (high - low or 1.0)
+    left, right = (edge + share * (high - low or 1.0) for edge, share in ((low, -0.02), (high, 0.06)))
     for row, (name, each) in enumerate(values.items()):
         colour = INK if name == baseline else BLUE
         ax.plot(each, np.full(len(each), row), "o", ms=5.5, mfc="none", mec=colour, alpha=0.8, zorder=3)
@@ -68,7 +68,7 @@ def draw_ablation(results, horizontal, baseline=None, ax=None):
         ax.axvline(values[baseline].mean(), color=MUTED, ls=":", lw=1.2, zorder=1)
     ax.set_yticks(range(len(values)), list(values))
     ax.set_ylim(len(values) - 0.5, -0.5)
-    ax.set_xlim(low, right)
+    ax.set_xlim(left, right)
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel(horizontal)
     ax.grid(axis="x")
