@@ -28,6 +28,7 @@ from minitx.recipes import (
     detr_shapes,
     gpt,
     masked_words,
+    panoptic,
     translate,
     vit_digits,
     write,
@@ -47,6 +48,7 @@ RECIPES = {
     "detr": detr,
     "detr-shapes": detr_shapes,
     "detr-ablations": detr_ablations,
+    "panoptic": panoptic,
 }
 
 DESCRIPTION = "Transformers from scratch in pure NumPy: hand-derived, tested, and fast enough for a laptop."

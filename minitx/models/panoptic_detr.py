@@ -1,14 +1,14 @@
 """DETR with a mask head: each query that found something, a thing or stuff, also says which pixels are its own.
 
     maps_qh = softmax((W_q hidden_q)_h · (W_k memory)_h / √d)       where query q looks, once for each head h: h x w
-    x = relu(conv([features, maps_q]))                              coarse: what is there, and where q looks
+    x = relu(W features + conv(maps_q))                             coarse: what is there, and where q looks
     x = relu(up(conv(x)) + lateral(pixels))                         twice as fine, with edges that the pixels show
     x = relu(up(conv(x)) + lateral(pixels))                         ... up to the size of the image
     mask_q = conv(x)                                                logits of H x W pixels
 
 All masks come at once, each from one query alone: the same head, applied to the maps of every query. Features and
-laterals are those of the image, shared by its queries; in a convolution over [features, maps] the features' part is
-the same for all of them, and is computed once. That two masks want one pixel is settled later, by `merge_panoptic`.
+laterals are those of the image, computed once for all its queries. That two masks want one pixel is settled later, by
+`merge_panoptic`.
 
 Source: Carion et al. 2020, "End-to-end object detection with transformers", section 4.4 and figure 8 (there the
 laterals are the earlier stages of a ResNet, hence "FPN", Lin et al. 2017; here two small convolutions make them).
@@ -83,7 +83,7 @@ class MaskHead(Module):
     def __init__(self, width, num_heads, channels=(32, 16, 8)):
         super().__init__()
         coarse, middle, fine = channels
-        self.from_features = Conv2d(width, coarse, kernel_size=3, padding=1)
+        self.from_features = Conv2d(width, coarse, kernel_size=1)
         self.from_maps = Conv2d(num_heads, coarse, kernel_size=3, padding=1, bias=False)
         self.fine_lateral = Conv2d(3, fine, kernel_size=3, padding=1)
         self.middle_lateral = Conv2d(fine, middle, kernel_size=3, stride=2, padding=1)

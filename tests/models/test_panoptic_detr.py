@@ -1,4 +1,4 @@
-"""The mask head: shapes for any image, one convolution split in two, masks of single queries, padding, gradients."""
+"""The mask head: shapes for any image, masks of single queries, padding, gradients."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,6 @@ from minitx.models.detr import DETR
 from minitx.models.panoptic_detr import AttentionMaps, MaskHead, PanopticDETR
 from minitx.models.small_backbone import SmallBackbone
 from minitx.nn.attention import MultiheadAttention
-from minitx.nn.convolution import conv2d
 
 
 def small_model(dtype=np.float32):
@@ -67,18 +66,6 @@ def test_maps_are_the_weights_of_multi_head_attention():
     for mask in (None, blocked):
         _, weights = attention(hidden, keys, keys, key_padding_mask=mask, average_attn_weights=False)
         np.testing.assert_allclose(maps(hidden, keys, mask).numpy(), weights.numpy().swapaxes(1, 2), atol=1e-6)
-
-
-def test_first_layer_is_one_convolution_of_features_and_maps():
-    head = MaskHead(width=16, num_heads=4)
-    features, maps = pictures(2, 16, 6, 6), pictures(2, 3, 4, 6, 6)
-    apart = head.from_features(features).numpy()[:, None] + head.from_maps(maps.reshape(6, 4, 6, 6)).numpy().reshape(
-        2, 3, -1, 6, 6
-    )
-    joined = np.concatenate([np.broadcast_to(features[:, None], (2, 3, 16, 6, 6)), maps], axis=2).reshape(6, 20, 6, 6)
-    weight = np.concatenate([head.from_features.weight.numpy(), head.from_maps.weight.numpy()], axis=1)
-    together = conv2d(joined, weight, head.from_features.bias.numpy(), padding=1)
-    np.testing.assert_allclose(apart.reshape(together.shape), together, atol=1e-5)
 
 
 def test_each_mask_comes_from_its_query_alone():
