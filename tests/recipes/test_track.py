@@ -9,21 +9,25 @@ import pytest
 
 from minitx.autograd.randomness import manual_seed
 from minitx.detection.set_matching import HungarianMatcher, SetCriterion
-from minitx.recipes import track
-from minitx.recipes.weights import load_weights
+from minitx.recipes import detr, track
+from minitx.recipes.weights import load_weights, save_weights
 
 LITTLE = {"num_queries": 5, "hidden_dim": 8, "nheads": 2, "num_decoder_layers": 2, "dim_feedforward": 8}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def little():
+def little(tmp_path_factory):
     """Few videos and a little model, so that an epoch takes no time."""
+    folder = tmp_path_factory.mktemp("weights")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(track, "SHIPPED", (detr.DETR_SETTINGS, track.SHIPPED_WEIGHTS, track.TRACK_FRAMES), raising=False)
         patch.setattr(track, "TRACK_EXAM_VIDEOS", 2)
         patch.setattr(track, "TRACK_EPOCH_STEPS", 6)
         patch.setattr(track, "TRACK_FRAMES", 5)
-        patch.setattr(track, "SHIPPED", (track.TRACK_SETTINGS, 16), raising=False)
-        patch.setattr(track, "TRACK_SETTINGS", track.TRACK_SETTINGS | LITTLE)
+        patch.setattr(track, "SHIPPED_WEIGHTS", folder)
+        patch.setattr(detr, "DETR_SETTINGS", detr.DETR_SETTINGS | LITTLE)
+        manual_seed(0)
+        save_weights(folder / "detr.npz", detr.build_detr())
         yield patch
 
 
@@ -60,12 +64,18 @@ def test_it_resumes_bit_for_bit(finished, tmp_path, monkeypatch):
     assert np.array_equal(whole, again)
 
 
-def test_first_frames_are_looked_at_after_a_third(monkeypatch):
-    most = []
-    loss = track.tracking_loss
-    monkeypatch.setattr(track, "tracking_loss", lambda *given: most.append(given[-1]) or loss(*given))
-    track.track_trainer(track.build_tracker(), epochs=3, quiet=True).fit(3)
-    assert most == 6 * [0] + 12 * [track.MOST_TRACKS]
+def test_it_starts_from_the_shipped_detr(monkeypatch, tmp_path):
+    started = {}
+
+    def look(trainer, *_):
+        started.update({name: value.copy() for name, value in trainer.model.state_dict().items()})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(track, "fit_and_save", look)
+    with pytest.raises(KeyboardInterrupt):
+        track.run(seed=7, epochs=1, out=tmp_path, quiet=True)
+    shipped = np.load(track.SHIPPED_WEIGHTS / "detr.npz")
+    assert all(np.array_equal(started[f"detr.{name}"], shipped[name].astype(np.float32)) for name in shipped)
 
 
 def test_the_loss_knows_who_is_followed_though_places_differ(monkeypatch):
