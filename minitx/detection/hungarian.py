@@ -28,7 +28,6 @@ import numpy as np
 FREE = -1
 LIST_ENTRIES = 2000  # matrices up to this size are assigned faster as lists than as arrays
 BIDS_PER_ROW = 4
-TRUSTED = 2.0**20  # no bid above this times the largest minimum of a row: rounding would swallow the other costs
 
 
 def linear_sum_assignment(cost_matrix, maximize=False):
@@ -195,12 +194,12 @@ def assign_with_lists(cost):
         else:
             waiting.append(row)
     if waiting:
-        for row in bid_one_by_one(rows, waiting, prices, row_of, column_of, TRUSTED * max(map(abs, least))):
+        for row in bid_one_by_one(rows, waiting, prices, row_of, column_of):
             find_path_with_lists(rows, row, prices, row_of, column_of)
     return column_of
 
 
-def bid_one_by_one(rows, waiting, prices, row_of, column_of, highest_bid):
+def bid_one_by_one(rows, waiting, prices, row_of, column_of):
     """Let rows without a column bid, and those whom they drive out; return the rows that are left without one."""
     left, bids = [], BIDS_PER_ROW * len(waiting)
     for row in waiting:
@@ -214,7 +213,7 @@ def bid_one_by_one(rows, waiting, prices, row_of, column_of, highest_bid):
                 second = min(net)
                 if second == first and row_of[net.index(second)] == FREE:
                     column, holder = net.index(second), FREE
-                elif first < second <= first + highest_bid and bids:
+                elif first < second < math.inf and bids:
                     prices[column] -= second - first
                     bids -= 1
                 else:
@@ -274,8 +273,7 @@ def assign_together(costs, counts):
     row_of, column_of = np.full(problems * width, FREE), np.full(problems * count, FREE)
     prices = np.zeros((problems, width))
     take_cheapest(costs, least, problem, np.flatnonzero(real), row_of, column_of)
-    size = np.where(real, abs(least), 0).reshape(problems, count).max(axis=1)
-    bid_at_once(costs, problem, np.flatnonzero(real & (column_of == FREE)), prices, row_of, column_of, TRUSTED * size)
+    bid_at_once(costs, problem, np.flatnonzero(real & (column_of == FREE)), prices, row_of, column_of)
     waiting = np.flatnonzero(real & (column_of == FREE))
     finish = finish_with_lists if count * width <= LIST_ENTRIES else finish_with_arrays
     columns = (column_of - problem * width).reshape(problems, count)
@@ -313,7 +311,7 @@ def take_cheapest(costs, least, problem, rows, row_of, column_of):
             row_of[b * width + j], column_of[row] = row, b * width + j
 
 
-def bid_at_once(costs, problem, waiting, prices, row_of, column_of, highest_bid):
+def bid_at_once(costs, problem, waiting, prices, row_of, column_of):
     """Let all rows without a column bid in rounds; the highest bid for a column gets it. All in place."""
     width = costs.shape[1]
     flat_prices = prices.reshape(-1)
@@ -328,10 +326,8 @@ def bid_at_once(costs, problem, waiting, prices, row_of, column_of, highest_bid)
         net[every, best] = math.inf
         bid = net.min(axis=1) - first
         column = best + problem[waiting] * width
-        sound = (bid > 0) & (bid <= highest_bid[problem[waiting]])
-        bid[~sound] = 0
-        order = bid.argsort(kind="stable")
-        order = order[(sound | (row_of[column] == FREE))[order]]
+        order = bid.argsort()
+        order = order[((bid > 0) & (bid < math.inf) | (row_of[column] == FREE))[order]]
         column, bid, bidders = column[order], bid[order], waiting[order]
         holders = row_of[column]
         row_of[column] = bidders  # in the order of bids: the last to be written is the highest
