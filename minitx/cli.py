@@ -29,6 +29,7 @@ from minitx.recipes import (
     gpt,
     masked_words,
     panoptic,
+    track,
     translate,
     vit_digits,
     write,
@@ -49,6 +50,7 @@ RECIPES = {
     "detr-shapes": detr_shapes,
     "detr-ablations": detr_ablations,
     "panoptic": panoptic,
+    "track": track,
 }
 
 DESCRIPTION = "Transformers from scratch in pure NumPy: hand-derived, tested, and fast enough for a laptop."
