@@ -14,15 +14,15 @@ from minitx.plot.style import FAINT, PALETTE, PAPER, clear_ticks, new_figure, st
 
 
 @styled
-def draw_panoptic(images, targets, predictions, names, is_thing):
-    """Draw images above their true segments, and these above the segments that were found.
+def draw_panoptic(images, maps, names, is_thing):
+    """Draw images and below each how it is cut into segments: truly, by a model, by another one.
 
     Parameters
     ----------
     images : array_like, (n, C, H, W) or (n, H, W)
-    targets, predictions : list of dict
-        For each image "segments" (H, W), the number k of the segment of each pixel or -1 for void, and "labels" (S,),
-        the class of each. Leave one list out with None.
+    maps : dict of str to list of dict
+        For each row of the figure its name and n dicts: "segments" (H, W), the number k of the segment of each pixel or
+        -1 for void, and "labels" (S,), the class of each segment.
     names : list of str
         Of the C classes.
     is_thing : sequence of bool, (C,)
@@ -39,7 +39,7 @@ def draw_panoptic(images, targets, predictions, names, is_thing):
     Examples
     --------
     >>> truth = {"segments": [[0, 0], [1, 1]], "labels": [1, 0]}
-    >>> figure = draw_panoptic(np.zeros((1, 2, 2)), [truth], None, ["cat", "sky"], [True, False])
+    >>> figure = draw_panoptic(np.zeros((1, 2, 2)), {"truth": [truth]}, ["cat", "sky"], [True, False])
     >>> [ax.get_ylabel() for ax in figure.axes], [text.get_text() for text in figure.legends[0].get_texts()]
     (['image', 'truth'], ['cat', 'sky'])
     """
@@ -49,31 +49,33 @@ def draw_panoptic(images, targets, predictions, names, is_thing):
     pictures = as_pictures(what + "images", images)
     is_thing = as_shaped(what + "is_thing", is_thing, "C", "Pass True for each class of things, False for stuff.")
     names = as_labels(what + "names", names, len(is_thing))
-    rows = [(name, maps) for name, maps in (("truth", targets), ("found", predictions)) if maps is not None]
-    for name, maps in rows:
-        if len(maps) != len(pictures):
-            argument = "targets" if name == "truth" else "predictions"
-            raise ValueError(f"{what}{argument} are {len(maps)} for {len(pictures)} images.\nPass one for each image.")
+    for row, ones in maps.items():
+        if len(ones) != len(pictures):
+            raise ValueError(
+                f"{what}maps[{row!r}] are {len(ones)} for {len(pictures)} images.\nPass one for each image."
+            )
     colours = class_colours(is_thing)
 
     count, (height, width) = len(pictures), pictures.shape[1:3]
-    figure = new_figure(1.45 * count + 0.4, 1.45 * height / width * (1 + len(rows)) + 0.6)
-    grid = figure.subplots(1 + len(rows), count, squeeze=False)
+    wide = 1.45 * count + 0.4  # inches
+    figure = new_figure(wide, 1.45 * height / width * (1 + len(maps)) + 0.6)
+    grid = figure.subplots(1 + len(maps), count, squeeze=False)
     for ax, picture in zip(grid[0], pictures):
         show_picture(ax, picture)
     occurring = set()
-    for axes, (name, maps) in zip(grid[1:], rows):
-        for index, (ax, one) in enumerate(zip(axes, maps)):
-            segments, labels = _as_segments(f"{what}{name} {index}", one, (height, width), len(names))
+    for axes, (row, ones) in zip(grid[1:], maps.items()):
+        for index, (ax, one) in enumerate(zip(axes, ones)):
+            segments, labels = _as_segments(f"{what}maps[{row!r}][{index}]", one, (height, width), len(names))
             show_segments(ax, segments, labels, colours)
             occurring |= set(labels.tolist())
     for ax in grid.ravel():
         clear_ticks(ax)
-    for ax, name in zip(grid[:, 0], ["image", *(name for name, _ in rows)]):
-        ax.set_ylabel(name)
+    for ax, row in zip(grid[:, 0], ["image", *maps]):
+        ax.set_ylabel(row)
     patches = [Patch(color=colours[label], label=names[label]) for label in sorted(occurring)]
     if patches:
-        figure.legend(handles=patches, loc="outside lower center", ncols=min(len(patches), max(2, 2 * count)))
+        beside = int(wide / (0.6 + 0.09 * max(map(len, names))))
+        figure.legend(handles=patches, loc="outside lower center", ncols=max(1, min(len(patches), beside)))
     return figure
 
 

@@ -327,9 +327,10 @@ def things_alone(images):
 def draw_panoptic_results(model, history, images, targets, count=6):
     """Draw learning curves, some scenes with their segments, true and found, and the masks of one."""
     merged, _ = segment_images(model, images[:count])
+    maps = {"truth": targets[:count], "found": merged}
     return {
         "learning-curves": draw_learning_curves(history["loss"]),
-        "segments": draw_panoptic(images[:count], targets[:count], merged, PANOPTIC_CLASSES, PANOPTIC_IS_THING),
+        "segments": draw_panoptic(images[:count], maps, PANOPTIC_CLASSES, PANOPTIC_IS_THING),
         "query-masks": draw_query_masks(images[0], *claims(model, images[0])),
     }
 

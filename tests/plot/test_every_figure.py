@@ -149,15 +149,16 @@ FIGURES = {
     ),
     "panoptic": lambda: plot.draw_panoptic(
         np.random.default_rng(0).random((5, 3, 32, 32)),
-        [{"segments": np.indices((32, 32)).sum(axis=0) // 16, "labels": [0, 2, 1, 4]}] * 5,
-        [{"segments": np.indices((32, 32)).max(axis=0) // 17 - 1, "labels": [3]}] * 5,
+        {
+            "truth": [{"segments": np.indices((32, 32)).sum(axis=0) // 16, "labels": [0, 2, 1, 4]}] * 5,
+            "found": [{"segments": np.indices((32, 32)).max(axis=0) // 17 - 1, "labels": [3]}] * 5,
+        },
         ["circle", "square", "triangle", "sky", "water"],
         [True] * 3 + [False] * 2,
     ),
     "panoptic, one": lambda: plot.draw_panoptic(
         np.random.default_rng(0).random((1, 20, 30)),
-        None,
-        [{"segments": np.arange(600).reshape(20, 30) // 151, "labels": [0, 2, 1, 3]}],
+        {"found": [{"segments": np.arange(600).reshape(20, 30) // 151, "labels": [0, 2, 1, 3]}]},
         WORDS[:4],
         [True, False] * 2,
     ),

@@ -11,7 +11,7 @@ FOUND = {"segments": np.full((2, 3), -1), "labels": np.zeros(0, int)}
 
 
 def test_pixels_have_the_colour_of_their_class():
-    figure = plot.draw_panoptic(np.zeros((1, 2, 3)), [TRUTH], [FOUND], NAMES, IS_THING)
+    figure = plot.draw_panoptic(np.zeros((1, 2, 3)), {"truth": [TRUTH], "found": [FOUND]}, NAMES, IS_THING)
     image, truth, found = figure.axes
     assert [ax.get_ylabel() for ax in figure.axes] == ["image", "truth", "found"]
     shown, colours = truth.images[0].get_array(), class_colours(IS_THING)
@@ -22,15 +22,15 @@ def test_pixels_have_the_colour_of_their_class():
 
 
 def test_lines_run_between_segments_of_one_class_too():
-    truth = plot.draw_panoptic(np.zeros((1, 2, 3)), [TRUTH], None, NAMES, IS_THING).axes[1]
+    truth = plot.draw_panoptic(np.zeros((1, 2, 3)), {"truth": [TRUTH]}, NAMES, IS_THING).axes[1]
     lines = {tuple(map(tuple, segment)) for segment in truth.collections[0].get_segments()}
     assert ((1.5, -0.5), (1.5, 0.5)) in lines and len(lines) == 5
 
 
 def test_legend_names_the_classes_that_occur():
-    figure = plot.draw_panoptic(np.zeros((1, 2, 3)), [TRUTH], [FOUND], NAMES, IS_THING)
+    figure = plot.draw_panoptic(np.zeros((1, 2, 3)), {"truth": [TRUTH], "found": [FOUND]}, NAMES, IS_THING)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["cat", "sky"]
-    assert not plot.draw_panoptic(np.zeros((1, 2, 3)), None, [FOUND], NAMES, IS_THING).legends
+    assert not plot.draw_panoptic(np.zeros((1, 2, 3)), {"found": [FOUND]}, NAMES, IS_THING).legends
 
 
 def test_no_two_classes_share_a_colour():

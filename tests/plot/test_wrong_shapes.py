@@ -77,19 +77,19 @@ CASES = {
         "titles has 2 entries, expected 1",
     ),
     "segments of fewer images": (
-        lambda: plot.draw_panoptic(np.ones((2, 4, 4)), [], None, ["a"], [True]),
-        "targets are 0 for 2 images",
+        lambda: plot.draw_panoptic(np.ones((2, 4, 4)), {"truth": []}, ["a"], [True]),
+        "maps['truth'] are 0 for 2 images",
     ),
     "segments of another size": (
-        lambda: plot.draw_panoptic(matrix[None], None, [{"segments": [[0]], "labels": [0]}], ["a"], [True]),
-        "found 0 segments has shape (1, 1), expected (H, W) with H = 4, W = 4",
+        lambda: plot.draw_panoptic(matrix[None], {"found": [{"segments": [[0]], "labels": [0]}]}, "a", [True]),
+        "maps['found'][0] segments has shape (1, 1), expected (H, W) with H = 4, W = 4",
     ),
     "segments without a label": (
-        lambda: plot.draw_panoptic(matrix[None], [{"segments": 1 + 0 * matrix, "labels": [0]}], None, "a", [True]),
-        "truth 0 has segment numbers 1.0 to 1.0 and labels [0], for 1 names",
+        lambda: plot.draw_panoptic(matrix[None], {"us": [{"segments": 1 + 0 * matrix, "labels": [0]}]}, "a", [True]),
+        "maps['us'][0] has segment numbers 1.0 to 1.0 and labels [0], for 1 names",
     ),
     "names of segments": (
-        lambda: plot.draw_panoptic(matrix[None], None, None, ["a", "b"], [True]),
+        lambda: plot.draw_panoptic(matrix[None], {}, ["a", "b"], [True]),
         "names has 2 entries, expected 1",
     ),
     "titles of query masks": (
