@@ -43,7 +43,7 @@ def finished(tmp_path_factory):
 def test_it_tells_what_it_measured_and_writes_files(finished):
     out, scores, lines = finished
     assert re.fullmatch(r"identity switches in 2 held-out videos of each kind, \d+ s of training", lines[0])
-    assert [line[2:] for line in lines[1 : 2 + len(track.LINKERS) + 1]] == track.switch_table(scores)
+    assert [line[2:] for line in lines[1 : 2 + len(track.EXAM_KINDS)]] == track.switch_table(scores)
     for name in ("weights.npz", "learning-curves.png", "film-strip.png", "paths.png", "switches.png"):
         assert (out / name).is_file()
         assert f"  {out / name}" in lines
@@ -96,7 +96,6 @@ def test_the_loss_knows_who_is_followed_though_places_differ(monkeypatch):
 
 def test_it_learns(monkeypatch):
     monkeypatch.setattr(track, "TRACK_PEAK", 1e-2)
-    monkeypatch.setattr(track, "TRACK_BATCH", 16)
     manual_seed(0)
     history = track.track_trainer(track.build_tracker(), epochs=5, quiet=True).fit(5)
     assert history["loss"][-1] < history["loss"][0] - 0.5
@@ -105,7 +104,7 @@ def test_it_learns(monkeypatch):
 def test_pairs_of_frames_are_new_in_every_batch():
     loader = track.track_trainer(track.build_tracker(), epochs=1, quiet=True).loader
     (videos, labels, boxes), (others, _, _) = (next(loader.batches(epoch)) for epoch in (0, 1))
-    assert videos.shape == (32, 2, 3, 32, 32) and labels.shape == (32, 2, 3) and boxes.shape == (32, 2, 3, 4)
+    assert videos.shape == (16, 2, 3, 32, 32) and labels.shape == (16, 2, 3) and boxes.shape == (16, 2, 3, 4)
     assert not np.array_equal(videos, others)
 
 
