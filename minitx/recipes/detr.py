@@ -172,7 +172,15 @@ def build_detr(world="digits", **changes):
 
 
 def load_trained(world="digits"):
-    """Return the model with the weights that come with the package, ready to detect."""
+    """Return the model with the weights that come with the package, ready to detect.
+
+    Examples
+    --------
+    >>> images, targets = detection_exam("digits", 2)
+    >>> found = find_objects(load_trained(), images, threshold=0.5)
+    >>> [sorted(there["labels"].tolist()) for there in targets], [sorted(one["labels"].tolist()) for one in found]
+    ([[1, 4, 4, 7], [4, 5]], [[1, 4, 4, 7], [4, 5]])
+    """
     name = "detr" if world == "digits" else f"detr-{world}"
     return load_weights(SHIPPED_WEIGHTS / f"{name}.npz", build_detr(world))
 

@@ -1,7 +1,7 @@
 """The tiny DETR of `detr` finds coloured shapes, which takes it three minutes.
 
-Scenes of one to three circles, squares, triangles and crosses; all else is as in `minitx.recipes.detr`. `minitx train
-detr-shapes` runs it.
+Scenes of one to three circles, squares, triangles and crosses, the smallest backbone, the loss of the paper and a
+quarter of the batches; all else is as in `minitx.recipes.detr`. `minitx train detr-shapes` runs it.
 
 Source: Carion et al. 2020, "End-to-end object detection with Transformers". Lecture concept: tiny DETR (D0 D1 D3 D4).
 Notebooks: 22, 23.

@@ -4,7 +4,7 @@ A file of weights is an `.npz` archive of plain arrays, no pickle, one for each 
 Floating-point numbers are stored with 16 bits, which halves the file: float16 keeps 11 significant bits, so each weight
 moves by at most 1 part in 2048, far less than training leaves undecided. Loading gives the model's own dtype back.
 
-A file that travels is at most 1 MB, and the file `minitx/recipes/weights/README.md` says which command made it.
+A file that travels is at most 2 MB, and the file `minitx/recipes/weights/README.md` says which command made it.
 """
 
 import io
@@ -15,7 +15,7 @@ import numpy as np
 from minitx.training.checkpoints import read_archive, replacing_file
 
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
-LARGEST_FILE = 1_000_000  # bytes
+LARGEST_FILE = 2_000_000  # bytes
 
 
 def save_weights(path, model):
@@ -30,7 +30,7 @@ def save_weights(path, model):
     Raises
     ------
     ValueError
-        If a number is not finite with 16 bits, or the file would be larger than 1 MB; nothing is written then.
+        If a number is not finite with 16 bits, or the file would be larger than 2 MB; nothing is written then.
     OSError
         If the file cannot be written.
 

@@ -125,6 +125,15 @@ def test_objects_are_found_in_batches_as_one_by_one():
     assert detr.find_objects(model, images[:0]) == []
 
 
+@pytest.mark.parametrize(
+    "world, least", [("digits", {"AP50": 0.96, "AP75": 0.94}), ("shapes", {"AP50": 0.95, "AP75": 0.94})]
+)
+def test_shipped_weights_do_what_is_claimed(world, least, monkeypatch):
+    monkeypatch.setattr(detr, "DETR_SETTINGS", detr.SHIPPED_SETTINGS)
+    scores = detr.score(detr.load_trained(world), *detr.detection_exam(world, 300))
+    assert all(scores[name] >= value for name, value in least.items())
+
+
 def test_perfect_boxes_score_one():
     _, targets = detr.detection_exam("digits")
     truth = detr.in_pixels(targets, (32, 32))

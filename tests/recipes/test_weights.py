@@ -43,10 +43,10 @@ def test_what_does_not_fit_into_sixteen_bits_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_more_than_a_megabyte_is_refused(tmp_path):
+def test_too_large_a_file_is_refused(tmp_path):
     (tmp_path / "weights.npz").write_text("the old file")
-    with pytest.raises(ValueError, match="more than the 1,000,000 of a file that travels"):
-        save_weights(tmp_path / "weights.npz", a_model(width=120_000))
+    with pytest.raises(ValueError, match="more than the 2,000,000 of a file that travels"):
+        save_weights(tmp_path / "weights.npz", a_model(width=240_000))
     assert (tmp_path / "weights.npz").read_text() == "the old file"
 
 
