@@ -44,7 +44,7 @@ def _panel_title(what, training, validation):
 
 
 def _draw_losses(ax, training, validation):
-    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import LogLocator, NullLocator
 
     _draw_pair(ax, training, validation)
     ax.set_title(_panel_title("loss", training, validation))
@@ -54,6 +54,7 @@ def _draw_losses(ax, training, validation):
         ax.set_yscale("log")
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_locator(NullLocator())
         ax.set_ylabel("loss (log scale)")
 
 
