@@ -1,7 +1,7 @@
 """Measure how fast minitx is, beside PyTorch where it is installed.
 
 python benchmarks/run.py             print the tables
-python benchmarks/run.py --write     write them into docs/performance.md too (--only complexity, recurrent: that table)
+python benchmarks/run.py --write     write them into docs/performance.md too (--only complexity and others: that table)
 python benchmarks/run.py --smoke     only try that everything runs, in a few seconds; the numbers mean nothing
 """
 
@@ -11,15 +11,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import complexity, engine_overhead, import_time, recurrent_step, vit_step
+from benchmarks import assignment, complexity, engine_overhead, import_time, recurrent_step, vit_step
 from benchmarks.harness import CHECKOUT, Plan, describe_machine, format_tables, has_torch, pin
 
 PAGE = CHECKOUT / "docs" / "performance.md"
 
 BENCHMARKS = dict.fromkeys(vit_step.SIZES, vit_step.measure)
 BENCHMARKS |= {"engine-overhead": engine_overhead.measure, "import-time": import_time.measure}
-PARTS = {"measured": list(BENCHMARKS), "recurrent": ["recurrent"], "complexity": ["complexity"]}  # of the page, by mark
-BENCHMARKS |= {"recurrent": recurrent_step.measure, "complexity": complexity.measure}
+PARTS = {"measured": list(BENCHMARKS)}  # of the page, by mark
+ALONE = {"recurrent": recurrent_step.measure, "complexity": complexity.measure, "assignment": assignment.measure}
+PARTS |= {name: [name] for name in ALONE}
+BENCHMARKS |= ALONE
 
 
 def read_arguments(arguments):
@@ -61,7 +63,7 @@ def main(arguments=None):
             rows += BENCHMARKS[name](name, plan)
         if not rows:
             continue
-        machine = describe_machine(1 if part == "complexity" else threads)
+        machine = describe_machine(1 if part in ("complexity", "assignment") else threads)
         text = f"{format_tables(rows)}\n\nMeasured by `{command}` on {machine}"
         if not has_torch():
             text += "\nPyTorch is not installed: its columns are left out."

@@ -86,7 +86,7 @@ def hungarian_steps(cost):
     reduce rows: take 2, 2, 2 off the rows
     reduce columns: take 0, 0, 0 off the columns
     star zeros: 3 of 3 rows have a star
-    cover columns: cover the columns of all stars: 3
+    cover columns: columns with a star: 3
     done: every row has a star: 6
     >>> step.pairs[1].tolist(), step.row_prices.sum().item()
     ([0, 1, 2], 6.0)
@@ -131,7 +131,7 @@ class StarsAndLines:
         yield self.star_zeros()
         while True:
             self.covered_columns[:] = self.starred.any(axis=0)
-            yield self.snapshot("cover columns", f"cover the columns of all stars: {self.covered_columns.sum()}")
+            yield self.snapshot("cover columns", f"columns with a star: {self.covered_columns.sum()}")
             if self.starred.any(axis=1).all():
                 break
             while True:

@@ -26,8 +26,6 @@ from minitx.plot.style import (
     styled,
 )
 
-CELL = 0.5  # inches
-
 
 @styled
 def draw_assignments(cost, assignments, row_names=None, column_names=None):
@@ -70,7 +68,8 @@ def draw_assignments(cost, assignments, row_names=None, column_names=None):
             raise ValueError(f"{what}{title!r} names pairs outside of the matrix of shape {cost.shape}.\n{advice}")
         chosen[title] = i, j
 
-    wide, high = CELL * cost.shape[1] + 0.11 * max(map(len, rows)) + 0.4, CELL * len(cost) + 0.8
+    cell = cell_size(columns)
+    wide, high = cell * cost.shape[1] + 0.11 * max(map(len, rows)) + 0.4, cell * len(cost) + 0.8
     figure = new_figure(max(wide, 2.2) * len(chosen), high)
     finite = cost[np.isfinite(cost)]
     low, top = (finite.min(), finite.max()) if len(finite) else (0, 1)
@@ -136,8 +135,9 @@ def draw_assignment_steps(steps, row_names=None, column_names=None, columns=4):
         for step in steps
     ]
     rows, columns = grid_shape(len(steps), columns)
-    width = max(CELL * (shape[1] + 1) + 0.1 * max(map(len, row_names)), 2.4)
-    figure = new_figure(width * columns, (CELL * shape[0] + 1.45) * rows)
+    cell = cell_size(column_names)
+    width = max(cell * (shape[1] + 1) + 0.1 * max(map(len, row_names)), 2.4)
+    figure = new_figure(width * columns, (cell * shape[0] + 1.55) * rows)
     figure.set_layout_engine("constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes[len(steps) :]:
@@ -149,6 +149,11 @@ def draw_assignment_steps(steps, row_names=None, column_names=None, columns=4):
         note = "\n".join(textwrap.wrap(step.note, int(width * 13)))
         ax.set_xlabel(note, fontsize=8.5, labelpad=19, loc="left", color=MUTED)
     return figure
+
+
+def cell_size(column_names):
+    """Return the side of a cell in inches: half an inch, or more where columns have long names."""
+    return max(0.5, 0.08 * max(map(len, column_names)))
 
 
 def draw_step(ax, arrays, path):

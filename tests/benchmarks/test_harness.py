@@ -77,6 +77,7 @@ def test_smoke_runs_everything():
     for size in ("8×8", "32×32", "224×224"):
         assert f"| {size}, patch" in done.stdout
     assert "engine overhead" in done.stdout
+    assert ("minitx / SciPy" in done.stdout) == (importlib.util.find_spec("scipy") is not None)
     assert "| LSTM  | B=2 T=3, 4 → 5" in done.stdout
     assert "`import minitx`" in done.stdout
     assert "| restricted self-attention | r · n · d" in done.stdout
