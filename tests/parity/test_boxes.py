@@ -17,6 +17,8 @@ torch = pytest.importorskip("torch")
 reference = pytest.importorskip("transformers.loss.loss_for_object_detection")
 formats = pytest.importorskip("transformers.image_transforms")
 
+pytestmark = pytest.mark.parity
+
 
 def random_boxes(count, seed):
     rng = np.random.default_rng(seed)
