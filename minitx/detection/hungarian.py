@@ -73,11 +73,11 @@ def linear_sum_assignment(cost_matrix, maximize=False):
         columns = assign_with_lists(cost)
     else:
         columns = assign_together(cost[None], np.array([len(cost)]))[0].tolist()
-    partners = range(len(columns))
-    if tall and columns:
-        columns, partners = zip(*sorted(zip(columns, partners)))
-        return np.array(columns, np.int64), np.array(partners, np.int64)
-    return np.array(partners, np.int64), np.array(columns, np.int64)
+    columns, partners = np.array(columns, np.int64), np.arange(len(columns))
+    if tall:
+        partners = columns.argsort()
+        return columns[partners], partners
+    return partners, columns
 
 
 def linear_sum_assignment_batch(costs, maximize=False):
@@ -133,11 +133,11 @@ def cost_array(cost_matrix, maximize):
     """Return a float64 matrix to be minimized, or raise what SciPy raises for what is none."""
     if hasattr(cost_matrix, "__array__"):
         cost = np.asarray(cost_matrix)
-        if not np.can_cast(cost.dtype, np.float64):
-            raise TypeError(
-                f"Cannot cast array data from {cost.dtype!r} to dtype('float64') according to the rule 'safe'"
-            )
-        cost = cost.astype(np.float64, copy=False)
+        if cost.dtype != np.float64:
+            if not np.can_cast(cost.dtype, np.float64):
+                found = f"array data from {cost.dtype!r} to dtype('float64')"
+                raise TypeError(f"Cannot cast {found} according to the rule 'safe'")
+            cost = cost.astype(np.float64)
     else:
         cost = np.asarray(cost_matrix, np.float64)
     if cost.ndim != 2:
@@ -151,14 +151,15 @@ def prepare(cost, square):
     Each column of a square matrix gets a row, so that all assignments become cheaper by the same amount.
     The minimum of numbers with NaN among them is NaN: one look at minima tells of all invalid entries.
     """
-    least = cost.min(axis=-2 if square else -1)
-    if not least.min() > -math.inf:
+    least = np.minimum.reduce(cost, axis=-2 if square else -1)  # the quick way to say cost.min(axis)
+    lowest = np.minimum.reduce(least, axis=None)
+    if not lowest > -math.inf:
         raise ValueError("matrix contains invalid numeric entries")
-    if square:
-        least[least == math.inf] = 0
-        with np.errstate(over="ignore"):
-            cost = cost - least[..., None, :]
-        least = cost.min(axis=-1)
+    if square and lowest > -1e300:  # lower, and the difference might overflow
+        if np.maximum.reduce(least, axis=None) == math.inf:
+            raise infeasible()
+        cost = cost - least[..., None, :]
+        least = np.minimum.reduce(cost, axis=-1)
     return cost, least
 
 
@@ -187,7 +188,8 @@ def assign_with_lists(cost):
     least = least.tolist()
     if max(least) == math.inf:
         raise infeasible()
-    rows, prices, row_of, column_of, waiting = RowLists(cost), [0.0] * width, [FREE] * width, [FREE] * count, []
+    rows = cost.tolist() if cost.size <= 256 else RowLists(cost)  # to turn all at once is quick, but few are needed
+    prices, row_of, column_of, waiting = [0.0] * width, [FREE] * width, [FREE] * count, []
     for row, column in enumerate(cost.argmin(axis=1).tolist()):
         if row_of[column] == FREE:
             row_of[column], column_of[row] = row, column
@@ -245,7 +247,7 @@ def find_path_with_lists(rows, start, prices, row_of, column_of):
         costs = rows[row]
         shift = least - (costs[column] - prices[column])
         distance[column], ahead[column] = math.inf, -math.inf
-        for j, (net, known) in enumerate(zip(map(sub, costs, ahead), distance)):
+        for j, net, known in zip(range(len(ahead)), map(sub, costs, ahead), distance):
             if net + shift < known:
                 distance[j], before[j] = net + shift, row
     for j, d in reached:
