@@ -1,18 +1,17 @@
 """A tiny DETR cuts pictures up: it finds things and stuff, and says of each pixel to which of them it belongs.
 
-Two lessons. First the DETR of `recipes/detr.py` learns to find coloured shapes on plain paper, as `minitx train
-detr-shapes` does, but only for a short while. Then it is given a mask head and a few more queries, and goes on with
-shapes before sky, water and grass, painted afresh for each batch: queries find kinds of stuff as they find things, with
-a box around them. The set loss pairs queries with segments by class and box; the masks of those pairs pay focal and
-dice loss. Panoptic quality is told on 1,000 new scenes. `minitx train panoptic` runs it.
+It starts from what `minitx train detr-shapes` has learned: which shapes there are, and where, on plain paper. It gets a
+mask head and three more queries, and goes on with shapes before sky, water and grass, painted afresh for each batch.
+Queries find kinds of stuff as they find things, with a box around them. The set loss pairs queries with segments by
+class and box; the masks of those pairs pay focal and dice loss. Panoptic quality is told on 1,000 new scenes. `minitx
+train panoptic` runs it.
 
 Source: Carion et al. 2020, "End-to-end object detection with transformers", section 4.4, where boxes are learned first,
-too, though all else is fixed when masks are. Lecture concept: panoptic segmentation (D0 D1). Notebook: 24.
+too, though all else is fixed while masks are. Lecture concept: panoptic segmentation (D0 D1). Notebook: 24.
 """
 
 import functools
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -38,8 +37,9 @@ from minitx.nn.activations import sigmoid
 from minitx.nn.softmax import softmax
 from minitx.plot.panoptic import draw_panoptic, draw_query_masks
 from minitx.plot.training import draw_learning_curves
-from minitx.recipes.detr import coco_scores, detr_trainer, in_pixels
-from minitx.recipes.running import CHECKPOINT_NAME, fit_and_save, open_results, write_figures
+from minitx.recipes import detr
+from minitx.recipes.detr import coco_scores, in_pixels
+from minitx.recipes.running import fit_and_save, open_results, write_figures
 from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights, save_weights
 from minitx.training.optimizers import AdamW
 from minitx.training.schedules import cosine_schedule
@@ -52,19 +52,17 @@ PANOPTIC_SETTINGS = {
     "num_decoder_layers": 3,
     "dim_feedforward": 192,
     "dropout": 0.0,  # no scene is seen twice
+    "num_queries": 8 + len(STUFF),
 }
-SHAPE_QUERIES = 8
-PANOPTIC_QUERIES = SHAPE_QUERIES + len(STUFF)
-SHAPE_EPOCHS = 5
-PANOPTIC_BATCH = 32
+PANOPTIC_BATCH = 16
 PANOPTIC_PEAK = 7e-4  # learning rate
-PANOPTIC_EPOCH_STEPS = 200
+PANOPTIC_EPOCH_STEPS = 250
 PANOPTIC_LOSSES = {"loss_ce": 2.0, "loss_bbox": 5.0, "loss_giou": 2.0, "loss_mask": 10.0, "loss_dice": 1.0}
 PANOPTIC_EXAM_SEED = 40_000
 PANOPTIC_EXAM_SCENES = 1000
 
 
-def run(seed=0, epochs=9, out="minitx-panoptic", resume=False, quiet=False):
+def run(seed=0, epochs=8, out="minitx-panoptic", resume=False, quiet=False):
     """Learn to cut up scenes of things and stuff, tell the panoptic quality on new ones, and save all.
 
     Parameters
@@ -72,7 +70,7 @@ def run(seed=0, epochs=9, out="minitx-panoptic", resume=False, quiet=False):
     seed : int
         Of initial values and scenes. Same seed, same machine: same result, bit for bit.
     epochs : int
-        Of the second lesson, 200 batches of 32 newly painted scenes each; the first has 5 of the same length.
+        250 batches of 16 newly painted scenes each.
     out : str or Path
         Folder for what is written; made if missing.
     resume : bool
@@ -90,17 +88,13 @@ def run(seed=0, epochs=9, out="minitx-panoptic", resume=False, quiet=False):
     RecipeError
         If there is a checkpoint where none is expected, or none where one is.
     """
-    out = Path(out)
-    second = resume and (out / CHECKPOINT_NAME).is_file()  # the first lesson is over
-    shapes, out = open_results(out / "shapes", resume), open_results(out, second)
-    started = time.perf_counter()
-    manual_seed(seed)
-    detector = build_shape_detector()
-    fit_and_save(detr_trainer(detector, "shapes", SHAPE_EPOCHS, seed, quiet), SHAPE_EPOCHS, shapes, resume)
+    out = open_results(out, resume)
     manual_seed(seed)
     model = build_panoptic()
-    take_over(model.detr, detector)
-    history = fit_and_save(panoptic_trainer(model, epochs, seed, quiet), epochs, out, second)
+    take_over(model.detr, detr.load_trained("shapes"))
+    trainer = panoptic_trainer(model, epochs, seed, quiet)
+    started = time.perf_counter()
+    history = fit_and_save(trainer, epochs, out, resume)
     seconds = time.perf_counter() - started
 
     images, targets = panoptic_exam()
@@ -126,33 +120,26 @@ def build_panoptic():
     525677
     """
     backbone = SmallBackbone(PANOPTIC_SETTINGS["hidden_dim"])
-    detr = DETR(backbone, len(PANOPTIC_CLASSES), num_queries=PANOPTIC_QUERIES, **PANOPTIC_SETTINGS)
-    return PanopticDETR(detr, num_heads=8)
+    return PanopticDETR(DETR(backbone, len(PANOPTIC_CLASSES), **PANOPTIC_SETTINGS), num_heads=8)
 
 
-def build_shape_detector():
-    """Return the untrained model of the first lesson: the same DETR, with queries and classes for shapes alone."""
-    backbone = SmallBackbone(PANOPTIC_SETTINGS["hidden_dim"])
-    return DETR(backbone, len(SHAPES), num_queries=SHAPE_QUERIES, **PANOPTIC_SETTINGS)
-
-
-def take_over(detr, detector):
-    """Give a DETR the parameters of a detector of shapes; queries and classes that are new keep their own.
+def take_over(finder, detector):
+    """Give a DETR the parameters of a detector of shapes; its further queries and classes keep their own.
 
     Parameters
     ----------
-    detr : DETR
-        Of `build_panoptic`, changed in place.
+    finder : DETR
+        That of `build_panoptic`, changed in place.
     detector : DETR
-        Of `build_shape_detector`.
+        As `build_detr("shapes")` of `minitx.recipes.detr` makes.
     """
-    state = detr.state_dict()
+    state = finder.state_dict()
     for name, learned in detector.state_dict().items():
         if name.startswith("class_embed"):
             state[name][: len(SHAPES)], state[name][-1] = learned[:-1], learned[-1]  # the last one is "no object"
         else:
             state[name][: len(learned)] = learned
-    detr.load_state_dict(state)
+    finder.load_state_dict(state)
 
 
 def load_trained():
