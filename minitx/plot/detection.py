@@ -153,7 +153,12 @@ def _draw_named_boxes(ax, boxes, texts, size, inches_per_pixel):
         colour = PALETTE[index % len(PALETTE)]
         outline_box(ax, box, colour)
         (x0, y0, x1, y1), long = box, letter * len(text)
-        places = [(x, y) for y in (y0 - line, y1) for x in (x0, x1 - long)] + [(x0, y0), (x0, y1 - line)]
+        places = [(x, y) for y in (y0 - line, y1) for x in (x0, x1 - long)] + [
+            (x1, y0),
+            (x0 - long, y0),
+            (x0, y0),
+            (x0, y1 - line),
+        ]
         places = [(min(max(x, 0), max(width - long, 0)), min(max(y, 0), height - line)) for x, y in places]
         corners = np.array([(x, y, x + long, y + line) for x, y in places])[:, None]  # (places, 1, 4)
         others = np.array([*taken, *boxes])

@@ -39,18 +39,22 @@ def test_what_is_really_there_is_dashed():
     assert [text.get_text() for text in ax.texts] == ["0"]
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_names_of_neighbours_do_not_hide_each_other_and_stay_inside(seed):
-    x, y = np.random.default_rng(seed).uniform(0, 4, (2, 4)) + [[0, 16, 0, 16], [0, 0, 16, 16]]
-    boxes = np.stack([x, y, x + 10, y + 10], axis=-1)
-    figure = plot.draw_detections(
-        np.zeros((2, 32, 32)), [{"boxes": boxes, "labels": range(4), "scores": [0.99] * 4}] * 2
-    )
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        [[4, 10, 9, 20], [10, 10, 15, 20], [16, 10, 21, 20]],  # narrower than their names
+        [[4, 6, 9, 12], [4, 13, 9, 20], [10, 6, 15, 12], [10, 13, 15, 20]],
+        [[0, 0, 14, 14], [18, 0, 32, 14], [0, 18, 14, 32], [18, 18, 32, 32]],  # in the corners
+    ],
+)
+def test_names_of_neighbours_do_not_hide_each_other_and_stay_inside(boxes):
+    found = {"boxes": boxes, "labels": range(len(boxes)), "scores": [0.99] * len(boxes)}
+    figure = plot.draw_detections(np.zeros((2, 32, 32)), [found] * 2)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     ax = figure.axes[0]
     places = [text.get_window_extent(canvas.get_renderer()) for text in ax.texts]
-    assert len(places) == 4
+    assert len(places) == len(boxes)
     for index, place in enumerate(places):
         assert ax.bbox.padded(2).contains(*place.min) and ax.bbox.padded(2).contains(*place.max)
         assert not any(place.overlaps(other) for other in places[:index])

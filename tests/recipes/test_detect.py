@@ -6,6 +6,7 @@ import pytest
 from minitx.data.detection_scenes import paint_digit_boxes
 from minitx.recipes import detect
 from minitx.recipes.detect import detect_digits, fit_picture
+from minitx.recipes.detr import detection_exam, in_pixels, load_trained
 
 SCENE = paint_digit_boxes(np.random.default_rng(0), 1)[0][0]
 
@@ -25,6 +26,12 @@ def test_a_larger_picture_is_scaled_by_means():
     fitted = fit_picture(enlarged(SCENE, 5))
     np.testing.assert_allclose(fitted.scene, SCENE, atol=1e-5)
     assert fitted.steps == ["scaled to 32 x 32"] and fitted.scale.tolist() == [5, 5]
+
+
+def test_each_side_has_its_own_scale_where_its_length_is_rounded():
+    fitted = fit_picture(np.ones((3, 64, 96), np.float32))
+    assert fitted.steps[0] == "scaled to 32 x 21"
+    assert fitted.scale.tolist() == [3, 64 / 21] and fitted.corner.tolist() == [0, 5]
 
 
 def test_pixels_between_two_cells_are_shared():
@@ -65,6 +72,20 @@ def test_light_digits_on_dark_ground_are_exchanged():
 def test_extreme_shapes_fit_too(shape):
     fitted = fit_picture(np.full(shape, 0.75, np.float32))
     np.testing.assert_allclose(fitted.scene, 0.75, rtol=1e-5)
+
+
+def test_the_trained_model_finds_digits_in_large_and_in_dark_pictures():
+    model = load_trained()
+    images, targets = detection_exam("digits", 40)
+    right = 0
+    for image, target in zip(images, in_pixels(targets, (32, 32))):
+        found, steps = detect_digits(model, 1 - enlarged(image, 7))
+        assert len(steps) == 2
+        if sorted(found["labels"]) == sorted(target["labels"]):
+            order, other = np.argsort(found["labels"], kind="stable"), np.argsort(target["labels"], kind="stable")
+            apart = np.abs(found["boxes"][order] - 7 * target["boxes"][other])
+            right += len(set(target["labels"])) < len(target["labels"]) or apart.max() < 7 * 2
+    assert right >= 32
 
 
 def test_boxes_go_back_to_the_picture_and_end_at_its_border(monkeypatch):
