@@ -66,14 +66,14 @@ def test_weights_of_a_run_can_be_loaded(finished):
     assert detr.score(model, *detr.detection_exam(world))["AP50"] == pytest.approx(scores["AP50"], abs=0.01)
 
 
-@pytest.mark.parametrize("world", ["digits", "shapes"])
 @pytest.mark.parametrize(
-    "changes",
+    "world, changes",
     [
-        {},
-        {"aux_loss": False, "num_encoder_layers": 0},
-        {"spatial_positions": None, "num_queries": 3},
-        {"spatial_positions_at": "input", "query_positions_at": "input"},
+        ("digits", {}),
+        ("shapes", {}),
+        ("shapes", {"aux_loss": False, "num_encoder_layers": 0}),
+        ("digits", {"spatial_positions": None, "num_queries": 3}),
+        ("shapes", {"spatial_positions_at": "input", "query_positions_at": "input"}),
     ],
 )
 def test_every_variant_learns(world, changes, monkeypatch):
@@ -132,6 +132,23 @@ def test_shipped_weights_do_what_is_claimed(world, least, monkeypatch):
     monkeypatch.setattr(detr, "DETR_SETTINGS", detr.SHIPPED_SETTINGS)
     scores = detr.score(detr.load_trained(world), *detr.detection_exam(world, 300))
     assert all(scores[name] >= value for name, value in least.items())
+
+
+def test_attention_is_that_of_the_queries_that_found_the_objects(monkeypatch):
+    monkeypatch.setattr(detr, "DETR_SETTINGS", detr.SHIPPED_SETTINGS)
+    model = detr.load_trained()
+    images, _ = detr.detection_exam("digits", 20)
+    inside = []
+    for image in images:
+        found, weights = detr.attention_of_objects(model, image)
+        assert weights.shape == (len(found["labels"]), 8, 8)
+        np.testing.assert_allclose(weights.sum(axis=(1, 2)), 1, atol=1e-5)
+        again = detr.find_objects(model, image[None], 0.5)[0]
+        np.testing.assert_allclose(found["boxes"], again["boxes"], atol=1e-3)
+        for (left, top, right, bottom), weight in zip(found["boxes"] / 4, weights):
+            y, x = np.unravel_index(weight.argmax(), weight.shape)
+            inside.append(left - 1 < x + 0.5 < right + 1 and top - 1 < y + 0.5 < bottom + 1)
+    assert np.mean(inside) > 0.9
 
 
 def test_perfect_boxes_score_one():
