@@ -258,6 +258,7 @@ def find_path_with_lists(rows, start, prices, row_of, column_of):
         column, column_of[row] = column_of[row], column
 
 
+@np.errstate(over="ignore")  # what is too large for a float counts as forbidden
 def assign_together(costs, counts):
     """Return the columns (B, N) of all rows of (B, N, M) matrices, N <= M, of which the first `counts` rows are real.
 

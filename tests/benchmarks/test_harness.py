@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from benchmarks import assignment
 from benchmarks.complexity import THEORY, peak_of, step_of
 from benchmarks.harness import CHECKOUT, Row, format_tables, ratio, spread
 from benchmarks.run import BENCHMARKS, PARTS, written_into
@@ -116,6 +117,16 @@ def test_matrix_products_are_those_of_the_step():
     products = products_of_step(**SIZES["vit-digits"])
     assert sum(np.prod(left) * right[-1] for left, right in products) == expected
     multiplication(products)()
+
+
+@pytest.mark.parity
+def test_assignments_that_cost_more_are_not_timed(monkeypatch):
+    pytest.importorskip("scipy")
+    count, actions = assignment.setup("10×10", smoke=True)
+    assert count == 1 and list(actions) == ["minitx", "SciPy"]
+    monkeypatch.setattr(assignment, "linear_sum_assignment", lambda cost: (np.arange(10), np.arange(10)))
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        assignment.setup("10×10", smoke=True)
 
 
 @pytest.mark.parity

@@ -88,6 +88,11 @@ class TestSmallMatrices:
         cost[[0, 0, 1, 2, 2, 3, 3], [0, 1, 0, 1, 2, 2, 4]] = [1e-3, 2e-3, 1e-3, 1e-3, 4e-3, 1e-3, 2e-3]
         assert linear_sum_assignment(cost)[1].tolist() == [1, 0, 2, 4]
 
+    @pytest.mark.filterwarnings("error")
+    def test_numbers_near_the_largest(self):
+        assert linear_sum_assignment([[0, 1e308], [-1e308, 1e308]])[1].tolist() == [1, 0]
+        assert linear_sum_assignment([[1e308, 1e308, 1e308], [-1e308, 1e308, 0]])[1].tolist() in ([1, 0], [2, 0])
+
 
 class TestAnySize:
     KINDS = {
