@@ -105,6 +105,8 @@ def test_batches_are_new_scenes():
     assert labels.shape == (32, 4) and boxes.shape == (32, 4, 4)
     assert not np.array_equal(first, second)
     assert np.array_equal(first, again)
+    other = detr.detr_trainer(detr.build_detr(), epochs=1, seed=1, quiet=True).loader
+    assert not np.array_equal(first, next(other.batches(0))[0])
 
 
 def test_the_exam_is_the_same_every_time_and_shows_digits_held_out():
