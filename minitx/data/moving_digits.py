@@ -40,7 +40,7 @@ NEAR_TINT = 0.08  # largest difference of the colours, in each of red, green and
 OTHER_TINT = (0.2, 0.4)  # the same for digits of one class that do not; inks go from 0 to 0.6 and are folded back
 
 
-def paint_moving_digits(rng, count, frames=16, twins=0.0, crowded=0.0, split="train"):
+def paint_moving_digits(rng, count, frames=16, twins=0.0, crowded=0.0, gaps=1, split="train"):
     """Paint videos of one to three digits that move at random.
 
     Parameters
@@ -54,6 +54,8 @@ def paint_moving_digits(rng, count, frames=16, twins=0.0, crowded=0.0, split="tr
         Share of the videos all of whose digits are of one class; in others this happens by chance.
     crowded : float
         Share of the videos that begin with all digits on one heap; then they disperse.
+    gaps : int
+        The frames of a video are 1 to so many steps of time apart, everywhere in it the same number.
     split : str
         Which digits of `load_digits` to write with: "train", or "test" for those that were held out.
 
@@ -93,6 +95,7 @@ def paint_moving_digits(rng, count, frames=16, twins=0.0, crowded=0.0, split="tr
     coming = rng.random(shape) < 0.5
     steps = np.arange(frames)[:, None, None]
     steps = np.where(coming[:, None, :, None], frames - 1 - steps, steps)  # coming is going, played backwards
+    steps = steps * (rng.integers(1, gaps + 1, size=(count, 1, 1, 1)) if gaps > 1 else 1)
     start = rng.random((*shape, 2)) * room
     heap = np.clip(start[:, :1] + rng.normal(0, HEAP_SPREAD, start.shape), 0, room)
     start = np.where(rng.random((count, 1, 1)) < crowded, heap, start)

@@ -27,7 +27,7 @@ import numpy as np
 from minitx.autograd.randomness import generator
 from minitx.autograd.shaping import concatenate
 from minitx.autograd.tensor import Tensor, no_grad
-from minitx.detection.boxes import box_cxcywh_to_xyxy
+from minitx.detection.boxes import box_cxcywh_to_xyxy, box_iou
 from minitx.detection.hungarian import linear_sum_assignment_batch
 from minitx.nn.module import Module, Parameter
 from minitx.nn.softmax import softmax
@@ -219,11 +219,12 @@ class FollowedTrack:
 
 
 @no_grad()
-def follow_video(model, frames, start=0.5, keep=0.5, patience=3):
+def follow_video(model, frames, start=0.5, keep=0.5, patience=3, crowd=0.5):
     """Find the things of one video and tell who is who.
 
-    A track query whose thing is not found waits, as it was, and may find it again some frames later; the published
-    model does the same.
+    A track query whose thing is not found waits, as it was, and may find it again some frames later, as in the
+    published model. Here one whose thing overlaps another stays as it was, too: while a thing is half hidden, there is
+    little to learn of it and much to mistake.
 
     Parameters
     ----------
@@ -235,6 +236,8 @@ def follow_video(model, frames, start=0.5, keep=0.5, patience=3):
         The probability that the best class needs, for a new thing to be believed, and for a followed one to be found.
     patience : int
         For so many frames a thing that is not found is still waited for; 0 gives it up at once.
+    crowd : float
+        Track queries of things that overlap another by a larger IoU stay as they were; 1 keeps all up to date.
 
     Returns
     -------
@@ -263,15 +266,19 @@ def follow_video(model, frames, start=0.5, keep=0.5, patience=3):
         outputs = model.ask(here, np.stack([track.query for track in tracks])[None] if tracks else None)
         probabilities = softmax(outputs["pred_logits"].numpy()[0])[:, :-1]
         scores, queries = probabilities.max(axis=-1), outputs["hidden"].numpy()[0]
+        boxes = box_cxcywh_to_xyxy(outputs["pred_boxes"].numpy()[0])
+        believed = scores >= np.where(np.arange(len(scores)) < len(tracks), keep, start)
+        overlap = box_iou(boxes, boxes) * believed
+        np.fill_diagonal(overlap, 0)
+        hidden = overlap.max(axis=1) > crowd
         found = {}  # identity -> query
         for number, track in enumerate(tracks):
-            if scores[number] >= keep:
-                found[track.identity] = number
-                track.query, track.unseen = queries[number], 0
-            else:
-                track.unseen += 1
+            track.unseen += 1
+            if believed[number]:
+                found[track.identity], track.unseen = number, 0
+                track.query = track.query if hidden[number] else queries[number]
         for number in range(len(tracks), len(scores)):
-            if scores[number] >= start:
+            if believed[number]:
                 found[known] = number
                 tracks.append(FollowedTrack(known, queries[number]))
                 known += 1
@@ -282,7 +289,7 @@ def follow_video(model, frames, start=0.5, keep=0.5, patience=3):
                 "identities": np.array(list(found), dtype=np.int64),
                 "scores": scores[chosen],
                 "labels": probabilities[chosen].argmax(axis=-1),
-                "boxes": box_cxcywh_to_xyxy(outputs["pred_boxes"].numpy()[0, chosen]) * size,
+                "boxes": boxes[chosen] * size,
             }
         )
     return told

@@ -140,6 +140,16 @@ def test_crowds_begin_on_a_heap():
     assert apart[1.0] < 8 < apart[0.5] < 11 < apart[0.0]
 
 
+def test_gaps_are_steps_left_out():
+    moved = {}
+    for gaps in (1, 8):
+        _, labels, boxes = paint_moving_digits(np.random.default_rng(0), 300, frames=2, gaps=gaps)
+        both = (labels >= 0).all(axis=1)
+        moved[gaps] = np.linalg.norm((boxes[:, 1] - boxes[:, 0])[both][:, :2], axis=-1) * 32
+    assert moved[1].max() < SPEEDS[1] + 1.5
+    assert moved[8].max() > 5 * SPEEDS[1] and moved[8].mean() > 2 * moved[1].mean()
+
+
 def test_twins_are_of_one_class():
     for twins, least, most in ((0.0, 0.0, 0.3), (0.5, 0.4, 0.75), (1.0, 1.0, 1.0)):
         _, labels, _ = paint_moving_digits(np.random.default_rng(0), 300, frames=1, twins=twins)

@@ -192,9 +192,9 @@ class Encoded:
         return Encoded(**parts)
 
 
-def told(script, **options):
+def told(script, crowd=1.0, **options):
     model = Scripted(script)
-    frames = follow_video(model, np.zeros((len(script), 3, 16, 32), np.float32), **options)
+    frames = follow_video(model, np.zeros((len(script), 3, 16, 32), np.float32), crowd=crowd, **options)
     return model, frames
 
 
@@ -219,6 +219,14 @@ def test_what_is_not_found_waits_as_it_was_and_then_ends():
     assert [len(frame["labels"]) for frame in told(on_and_off, patience=1)[1]] == [1, 0, 1, 0, 1]
 
 
+def test_in_a_crowd_queries_stay_as_they_were():
+    script = [([], [0.9, 0.9]), ([0.9, 0.9], []), ([0.9, 0.1], []), ([0.9, 0.9], [])]  # all boxes are equal
+    assert told(script)[0].given == [[], [0, 1], [10, 11], [20, 11]]
+    model, frames = told(script, crowd=0.5)
+    assert model.given == [[], [0, 1], [0, 1], [20, 1]]  # alone in the third frame
+    assert [frame["identities"].tolist() for frame in frames] == [[0, 1], [0, 1], [0], [0, 1]]
+
+
 def test_thresholds_for_new_things_and_followed_ones_are_two():
     script = [([], [0.7]), ([0.4], [])]
     assert [len(frame["labels"]) for frame in told(script, start=0.6, keep=0.3)[1]] == [1, 1]
@@ -237,7 +245,7 @@ def test_videos_without_things_without_frames_and_of_wrong_rank():
 
 def test_a_video_is_followed_as_its_frames_one_by_one():
     model = small().eval()
-    frames = follow_video(model, FRAMES, start=0.0, keep=0.0)
+    frames = follow_video(model, FRAMES, start=0.0, keep=0.0, crowd=1.0)
     first = model(FRAMES[:1])
     second = model(FRAMES[1:2], first["hidden"].numpy())
     size = np.array([32, 32, 32, 32])

@@ -108,6 +108,20 @@ def test_pairs_of_frames_are_new_in_every_batch():
     assert not np.array_equal(videos, others)
 
 
+def test_two_lessons(monkeypatch):
+    monkeypatch.setattr(track, "TRACK_EPOCH_STEPS", 2)
+    gaps, rates = [], []
+    paint = track.paint_moving_digits
+    monkeypatch.setattr(track, "paint_moving_digits", lambda *a, **more: gaps.append(more["gaps"]) or paint(*a, **more))
+    trainer = track.track_trainer(track.build_tracker(), epochs=10, quiet=True)
+    plan = trainer.schedule
+    trainer.schedule = lambda step: rates.append(plan(step)) or rates[-1]
+    trainer.fit(10)
+    assert gaps == 14 * [1] + 6 * [track.TRACK_GAPS]
+    assert rates[0] == rates[14] == track.TRACK_PEAK
+    assert max(rates[13], rates[19]) < 0.2 * track.TRACK_PEAK
+
+
 @pytest.mark.parametrize("kind", track.EXAM_KINDS)
 def test_the_exam_is_the_same_every_time_and_the_truth_is_perfect(kind):
     videos, targets = track.tracking_exam(kind, 3)
