@@ -51,15 +51,17 @@ def anchor_boxes(grid, stride, scales, ratios):
     """
     rows, columns = grid
     scales, ratios = np.asarray(scales, dtype=np.float64), np.asarray(ratios, dtype=np.float64)
-    if rows < 1 or columns < 1 or not stride > 0 or not scales.size or not ratios.size:
+    whole = rows % 1 == columns % 1 == 0
+    if not whole or rows < 1 or columns < 1 or not 0 < stride < np.inf or not scales.size or not ratios.size:
         raise ValueError(
             f"anchor_boxes: a grid of {rows}×{columns} cells of {stride} pixels with {scales.size} scales and "
-            f"{ratios.size} ratios has no anchor; give at least one cell, scale and ratio, and a stride above 0."
+            f"{ratios.size} ratios has no anchor; give at least one cell (rows and columns are whole numbers), "
+            "scale and ratio, and a stride above 0."
         )
-    if not (scales > 0).all() or not (ratios > 0).all():
+    if not ((scales > 0) & (scales < np.inf)).all() or not ((ratios > 0) & (ratios < np.inf)).all():
         raise ValueError(
-            f"anchor_boxes: scales {scales.tolist()} and ratios {ratios.tolist()} must all be above 0; a scale is the "
-            "square root of an area in pixels, a ratio a height over a width."
+            f"anchor_boxes: scales {scales.tolist()} and ratios {ratios.tolist()} must all be above 0, and finite; a "
+            "scale is the square root of an area in pixels, a ratio a height over a width."
         )
     heights = np.outer(scales, np.sqrt(ratios)).ravel()
     widths = np.outer(scales, 1 / np.sqrt(ratios)).ravel()
@@ -90,7 +92,7 @@ def encode_boxes(boxes, anchors):
     Raises
     ------
     ValueError
-        If a box or an anchor has no area, for then there is no logarithm of its size.
+        If shapes do not fit, or a box or an anchor has no area, for then there is no logarithm of its size.
 
     Examples
     --------
@@ -98,6 +100,7 @@ def encode_boxes(boxes, anchors):
     array([0.5  , 0.5  , 0.   , 0.693])
     """
     boxes, anchors = box_xyxy_to_cxcywh(boxes), box_xyxy_to_cxcywh(anchors)
+    _check_partners("encode_boxes", "boxes", boxes, anchors)
     for name, found in (("box", boxes), ("anchor", anchors)):
         sizes = found.numpy() if isinstance(found, Tensor) else found
         if not (sizes[..., 2:] > 0).all():
@@ -125,14 +128,34 @@ def decode_boxes(deltas, anchors):
     Tensor or ndarray
         Corners in the unit of the anchors, shape (..., 4).
 
+    Raises
+    ------
+    ValueError
+        If shapes do not fit.
+
     Examples
     --------
     >>> decode_boxes(np.array([0.5, 0.5, 0.0, np.log(2)]), np.array([0.0, 0.0, 4.0, 4.0]))
     array([2., 0., 6., 8.])
     """
+    deltas = deltas if isinstance(deltas, Tensor) else np.asarray(deltas)
     anchors = box_xyxy_to_cxcywh(anchors)
+    _check_partners("decode_boxes", "deltas", deltas, anchors)
     centres = anchors[..., :2] + deltas[..., :2] * anchors[..., 2:]
     return box_cxcywh_to_xyxy(concatenate([centres, anchors[..., 2:] * exp(deltas[..., 2:])], axis=-1))
+
+
+def _check_partners(where, what, values, anchors):
+    """Make sure that each box, or its four numbers, has one anchor."""
+    try:
+        fit = values.shape[-1] == 4 and np.broadcast_shapes(values.shape, anchors.shape)
+    except ValueError:
+        fit = False
+    if not fit:
+        raise ValueError(
+            f"{where}: {what} have shape {values.shape} and anchors {anchors.shape}; give four numbers for each "
+            "anchor, (..., 4), or axes of length 1 to compare all with all."
+        )
 
 
 def anchor_coverage(boxes, anchors, threshold=0.5):
@@ -150,7 +173,7 @@ def anchor_coverage(boxes, anchors, threshold=0.5):
     Returns
     -------
     float
-        From 0 to 1.
+        From 0 to 1; 0 without anchors.
 
     Raises
     ------
@@ -165,5 +188,7 @@ def anchor_coverage(boxes, anchors, threshold=0.5):
     """
     if len(boxes) == 0:
         raise ValueError("anchor_coverage: there is no box to cover; give at least one, shape (N, 4) with N > 0.")
-    best = np.concatenate([box_iou(part, anchors).max(axis=1) for part in np.array_split(boxes, -(-len(boxes) // 256))])
+    best = np.concatenate(
+        [box_iou(part, anchors).max(axis=1, initial=0) for part in np.array_split(boxes, -(-len(boxes) // 256))]
+    )
     return float((best >= threshold).mean())

@@ -157,7 +157,7 @@ def box_area(boxes):
     >>> box_area(np.array([[0.0, 0.0, 3.0, 2.0], [1.0, 1.0, 1.0, 5.0]]))
     array([6., 0.])
     """
-    boxes = boxes if isinstance(boxes, Tensor) else np.asarray(boxes)
+    boxes = _four_numbers("box_area", boxes)
     _corners_sides_areas("box_area", boxes)
     return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
 
@@ -187,8 +187,7 @@ def clip_boxes(boxes, size):
     >>> clip_boxes(np.array([-5.0, 2.0, 90.0, 20.0]), size=(10, 80))
     array([ 0.,  2., 80., 10.])
     """
-    boxes = boxes if isinstance(boxes, Tensor) else np.asarray(boxes)
-    _four_numbers("clip_boxes", boxes)
+    boxes = _four_numbers("clip_boxes", boxes)
     if np.shape(size) != (2,):
         raise ValueError(f"clip_boxes: size={size!r} is no pair; give the height and the width of the image in pixels.")
     height, width = size
@@ -287,9 +286,10 @@ def paired_generalized_box_iou(a, b):
     pair = _Pair("paired_generalized_box_iou", a, b)
     iou = pair.intersection * pair.per_union
     around = np.maximum(pair.a[2:], pair.b[2:]) - np.minimum(pair.a[:2], pair.b[:2])
-    hull = around[0] * around[1]
+    with np.errstate(over="ignore"):  # so far apart that the area around both is infinite: all of it is empty
+        hull = around[0] * around[1]
     per_hull = _reciprocal(hull)
-    covered = np.where(per_hull > 0, pair.union * per_hull, 1)
+    covered = np.where(hull > _no_area(hull.dtype), pair.union * per_hull, 1)
 
     def pullback(g):  # dGIoU = (dI - IoU dU) / U + (dU - (U/C) dC) / C
         of_areas = per_hull - iou * pair.per_union
@@ -402,7 +402,9 @@ def _reciprocal(areas):
 
 
 def _four_numbers(name, boxes):
+    """Return boxes as an array or Tensor; whole numbers with 64 bits, for those of few bits wrap around."""
     boxes = boxes if isinstance(boxes, Tensor) else np.asarray(boxes)
+    boxes = boxes.astype(np.int64) if boxes.dtype.kind in "iub" else boxes
     if boxes.ndim == 0 or boxes.shape[-1] != 4:
         raise ValueError(
             f"{name}: boxes have shape {boxes.shape}, but a box is 4 numbers along the last axis; "
@@ -416,8 +418,7 @@ def _corners_sides_areas(name, boxes, rank=0):
 
     Axes of length 1 stand for those that `boxes` lacks to `rank`, so that arrays of different ranks broadcast.
     """
-    boxes = boxes.numpy() if isinstance(boxes, Tensor) else np.asarray(boxes)
-    _four_numbers(name, boxes)
+    boxes = _four_numbers(name, boxes.numpy() if isinstance(boxes, Tensor) else boxes)
     boxes = boxes.reshape((1,) * (rank - boxes.ndim) + boxes.shape)
     corners = np.ascontiguousarray(np.moveaxis(boxes, -1, 0), dtype=None if boxes.dtype.kind == "f" else np.float64)
     with np.errstate(invalid="ignore", over="ignore"):

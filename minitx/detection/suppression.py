@@ -163,9 +163,10 @@ def nms_per_class(boxes, scores, labels, threshold):
     """
     boxes, scores = _scored_boxes("nms_per_class", boxes, scores, threshold)
     labels = np.asarray(labels)
-    if labels.shape != scores.shape:
+    if labels.shape != scores.shape or (labels != labels).any():
         raise ValueError(
-            f"nms_per_class: labels have shape {labels.shape} and scores {scores.shape}; give one class for each box."
+            f"nms_per_class: labels have shape {labels.shape} and scores {scores.shape}, or one is NaN; give one class "
+            "for each box."
         )
     kept = np.zeros(len(boxes), dtype=bool)
     for label in np.unique(labels):
@@ -204,7 +205,7 @@ def soft_nms(boxes, scores, method="gaussian", threshold=0.3, sigma=0.5, min_sco
     Raises
     ------
     ValueError
-        As for `nms`, for an unknown method, or if `sigma` is not above 0.
+        As for `nms`, for an unknown method, if `sigma` is not above 0, or a score is negative or infinite.
 
     Examples
     --------
@@ -216,10 +217,11 @@ def soft_nms(boxes, scores, method="gaussian", threshold=0.3, sigma=0.5, min_sco
     boxes, scores = _scored_boxes("soft_nms", boxes, scores, threshold)
     if method not in ("gaussian", "linear"):
         raise ValueError(f"soft_nms: method={method!r} is not known; choose 'gaussian' or 'linear'.")
-    if not sigma > 0 or (scores < 0).any():
+    if not sigma > 0 or not ((scores >= 0) & (scores < np.inf)).all():
         raise ValueError(
-            f"soft_nms: sigma={sigma} and scores from {scores.min(initial=0):g}; give a sigma above 0 and scores that "
-            "are not negative, such as probabilities, for they are multiplied."
+            f"soft_nms: sigma={sigma} and scores from {scores.min(initial=0):g} to {scores.max(initial=0):g}; give a "
+            "sigma above 0 and scores that are not negative, nor infinite, such as probabilities, for they are "
+            "multiplied."
         )
     scores = scores.copy()
     waiting = np.flatnonzero(scores >= min_score)

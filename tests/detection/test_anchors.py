@@ -34,13 +34,20 @@ class TestGrid:
 
     @pytest.mark.parametrize(
         "arguments",
-        [((0, 2), 8, [4], [1]), ((2, 2), 0, [4], [1]), ((2, 2), 8, [], [1]), ((2, 2), 8, [4], [])],
+        [
+            ((0, 2), 8, [4], [1]),
+            ((2.5, 2), 8, [4], [1]),
+            ((2, 2), 0, [4], [1]),
+            ((2, 2), np.inf, [4], [1]),
+            ((2, 2), 8, [], [1]),
+            ((2, 2), 8, [4], []),
+        ],
     )
     def test_no_anchor_is_refused(self, arguments):
         with pytest.raises(ValueError, match="has no anchor; give at least one"):
             anchor_boxes(*arguments)
 
-    @pytest.mark.parametrize(("scales", "ratios"), [([4, -1], [1]), ([4], [0, 1]), ([np.nan], [1])])
+    @pytest.mark.parametrize(("scales", "ratios"), [([4, -1], [1]), ([4], [0, 1]), ([np.nan], [1]), ([4], [np.inf])])
     def test_sizes_above_0(self, scales, ratios):
         with pytest.raises(ValueError, match="must all be above 0"):
             anchor_boxes((2, 2), 8, scales, ratios)
@@ -70,6 +77,22 @@ class TestEncoding:
         deltas = encode_boxes(Tensor(boxes), anchors)
         assert deltas.dtype == decode_boxes(deltas, anchors).dtype == np.float32
 
+    def test_lists_are_arrays(self):
+        assert decode_boxes([0, 0, 0, 0], [0, 0, 4, 4]).tolist() == [0, 0, 4, 4]
+        assert encode_boxes([0, 0, 4, 4], [0, 0, 4, 4]).tolist() == [0, 0, 0, 0]
+
+    def test_boxes_without_partner(self):
+        boxes, anchors = random_corners(3), random_corners(2)
+        with pytest.raises(
+            ValueError, match=r"encode_boxes: boxes have shape \(3, 4\) and anchors \(2, 4\); give four"
+        ):
+            encode_boxes(boxes, anchors)
+        with pytest.raises(ValueError, match=r"decode_boxes: deltas have shape \(3, 4\) and anchors \(2, 4\)"):
+            decode_boxes(boxes, anchors)
+        with pytest.raises(ValueError, match=r"decode_boxes: deltas have shape \(2, 1\)"):
+            decode_boxes(np.zeros((2, 1)), anchors)
+        assert encode_boxes(boxes[:, None], anchors).shape == (3, 2, 4)
+
     @pytest.mark.parametrize(("name", "order"), [("box", 1), ("anchor", -1)])
     def test_boxes_without_area_are_refused(self, name, order):
         line, square = np.array([[0.0, 0, 4, 0]]), np.array([[0.0, 0, 4, 4]])
@@ -92,6 +115,13 @@ class TestCoverage:
         boxes = random_corners(1000)
         found = [anchor_coverage(boxes, anchor_boxes((8, 8), 4, [8, 5, 11][:n], [1])) for n in (1, 2, 3)]
         assert found == sorted(found) and found[0] < found[2]
+
+    def test_no_anchor_covers_nothing(self):
+        assert anchor_coverage(random_corners(3), np.zeros((0, 4))) == 0
+
+    def test_more_boxes_than_are_compared_at_once(self):
+        boxes = random_corners(700)
+        assert anchor_coverage(boxes, boxes[-1:], threshold=0.999) == 1 / 700
 
     def test_nothing_to_cover(self):
         with pytest.raises(ValueError, match="no box to cover"):

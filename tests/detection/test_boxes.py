@@ -66,6 +66,17 @@ class TestFormats:
         for convert in (box_cxcywh_to_xyxy, box_xyxy_to_cxcywh, box_xywh_to_xyxy, box_xyxy_to_xywh):
             assert convert(boxes).dtype == np.float32
 
+    @pytest.mark.parametrize("dtype", [np.uint8, np.int8, bool])
+    def test_numbers_of_few_bits_do_not_wrap_around(self, dtype):
+        box = np.array([100, 90, 120, 100]).astype(dtype)
+        wide = box.astype(np.int64)
+        for convert in (box_cxcywh_to_xyxy, box_xyxy_to_cxcywh, box_xywh_to_xyxy, box_xyxy_to_xywh):
+            assert convert(box).tolist() == convert(wide).tolist()
+            assert convert(Tensor(box)).numpy().tolist() == convert(wide).tolist()
+        assert box_area(box) == box_area(wide)
+        assert clip_boxes(box, (480, 640)).tolist() == wide.tolist()
+        assert paired_box_iou(box, box) == paired_box_iou(wide, wide)
+
     @pytest.mark.parametrize("shape", [(), (3,), (4, 5), (0,)])
     def test_other_lengths_are_refused(self, shape):
         with pytest.raises(ValueError, match=r"box_cxcywh_to_xyxy: boxes have shape .*np.zeros\(\(0, 4\)\)"):
@@ -114,6 +125,14 @@ class TestOverlap:
         assert not grad(paired_box_iou(box, target), box).any()
         slope = grad(paired_generalized_box_iou(box, target), box)
         assert slope[0] + slope[2] > 0  # moving right brings it closer
+
+    @pytest.mark.parametrize(("dtype", "far"), [(np.float32, 1e30), (np.float64, 1e200)])
+    def test_boxes_too_far_apart_for_the_area_around_both(self, dtype, far):
+        a, b = np.array([0, 0, 1, 1], dtype), np.array([far, far, far, far], dtype)
+        with np.errstate(all="raise"):
+            assert paired_generalized_box_iou(a, b) == -1
+            x = Tensor(a, requires_grad=True)
+            assert np.isfinite(grad(paired_generalized_box_iou(x, b), x)).all()
 
     def test_same_relative_shift_costs_the_same_at_every_size(self):
         small, large = (np.array([0.5, 0.5, side, side]) for side in (0.05, 0.5))

@@ -124,6 +124,8 @@ class TestSoft:
             soft_nms(CHAIN, FALLING, sigma=0)
         with pytest.raises(ValueError, match="not negative"):
             soft_nms(CHAIN, -FALLING)
+        with pytest.raises(ValueError, match="nor infinite"):
+            soft_nms(CHAIN[[0, 0]], np.array([np.inf, np.inf]), method="linear")
 
 
 @pytest.mark.parametrize("suppress", EVERY)
@@ -156,3 +158,5 @@ class TestRagged:
 def test_labels_of_fewer_boxes():
     with pytest.raises(ValueError, match="one class for each box"):
         nms_per_class(CHAIN, FALLING, np.array([1, 2]), 0.5)
+    with pytest.raises(ValueError, match="or one is NaN"):
+        nms_per_class(CHAIN, FALLING, np.array([1, np.nan, 1]), 0.5)
