@@ -58,7 +58,9 @@ def draw_detections(images, predictions, names=None, targets=None, titles=None, 
     rows, columns = grid_shape(count, columns)
     inches = 2.1 if count > 1 else 4.2  # of the width of an image
     height, width = pictures.shape[1:3]
-    figure = new_figure(inches * columns, (inches * height / width + (0.25 if any(titles) else 0)) * rows)
+    tall = inches * min(max(height / width, 0.25), 4)  # room for an image; a thin strip does not fill it
+    scale = min(inches / width, tall / height)  # inches of a pixel
+    figure = new_figure(inches * columns, (tall + (0.25 if any(titles) else 0)) * rows)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes[count:]:
         ax.remove()
@@ -72,7 +74,7 @@ def draw_detections(images, predictions, names=None, targets=None, titles=None, 
                 outline_box(ax, box, INK, ls=(0, (3, 2)), lw=1.0)
         boxes = as_boxes(f"{what}predictions[{index}]['boxes']", predictions[index]["boxes"])
         texts = _texts(f"{what}predictions[{index}]", predictions[index], len(boxes), names)
-        _draw_named_boxes(ax, boxes, texts, (height, width), inches / width)
+        _draw_named_boxes(ax, boxes, texts, (height, width), scale)
     return figure
 
 

@@ -1,5 +1,7 @@
 """Pictures with boxes: each box lies where it was found, with its own name, and no text hides another."""
 
+import warnings
+
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -28,6 +30,16 @@ def test_boxes_lie_where_they_were_found_with_class_and_score():
     assert [to_hex(patch.get_edgecolor()) for patch in axes[0].patches] == [colour.lower() for colour in PALETTE[:2]]
     for ax, image in zip(axes, IMAGES):
         np.testing.assert_allclose(ax.images[0].get_array(), image.transpose(1, 2, 0))
+
+
+@pytest.mark.parametrize("height, width", [(1, 500), (3, 5000), (500, 1), (5000, 3)])
+def test_strips_are_pictures_too(height, width):
+    found = {"boxes": [[0, 0, width, height]], "labels": [1], "scores": [0.5]}
+    figure = plot.draw_detections(np.full((1, height, width), 0.5), [found], ["one", "two"])
+    assert 1 <= figure.get_figheight() <= 17 and 1 <= figure.get_figwidth() <= 17
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a figure without room for its axes
+        FigureCanvasAgg(figure).draw()
 
 
 def test_what_is_really_there_is_dashed():
