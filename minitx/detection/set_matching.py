@@ -42,7 +42,7 @@ class HungarianMatcher:
     Raises
     ------
     ValueError
-        If all three are 0.
+        If all three are 0, or one is not finite.
 
     Examples
     --------
@@ -56,10 +56,11 @@ class HungarianMatcher:
     """
 
     def __init__(self, cost_class=1.0, cost_bbox=5.0, cost_giou=2.0):
-        if not (cost_class or cost_bbox or cost_giou):
+        costs = {"cost_class": cost_class, "cost_bbox": cost_bbox, "cost_giou": cost_giou}
+        if not any(costs.values()) or not np.isfinite(list(costs.values())).all():
             raise ValueError(
-                "HungarianMatcher: all costs are 0, so every matching is as good as any other.\n"
-                "Give at least one of cost_class, cost_bbox and cost_giou a weight."
+                f"HungarianMatcher: from {costs}, all 0 or not all finite, follows no best matching.\n"
+                "Give at least one of them a weight."
             )
         self.cost_class = cost_class
         self.cost_bbox = cost_bbox
@@ -134,6 +135,11 @@ class SetCriterion:
         Weight of the class "no object". It should follow the share of the queries that find an object: .1 suits 100
         queries for a handful of objects, .3 eight queries for one to four.
 
+    Raises
+    ------
+    ValueError
+        If `eos_coef` is negative or not finite.
+
     Examples
     --------
     >>> criterion = SetCriterion(num_classes=2, matcher=HungarianMatcher())
@@ -147,6 +153,11 @@ class SetCriterion:
     """
 
     def __init__(self, num_classes, matcher, weight_dict=None, eos_coef=0.1):
+        if not 0 <= eos_coef < np.inf:
+            raise ValueError(
+                f'SetCriterion: eos_coef={eos_coef} is no weight of "no object".\n'
+                "Give a number from 0 on, such as the share of queries that find an object."
+            )
         self.num_classes = num_classes
         self.matcher = matcher
         self.weight_dict = {"loss_ce": 1.0, "loss_bbox": 5.0, "loss_giou": 2.0} if weight_dict is None else weight_dict
@@ -177,7 +188,8 @@ class SetCriterion:
         Raises
         ------
         ValueError
-            As for `HungarianMatcher`; and if there is no image, or the classes are not `num_classes` and one more.
+            As for `HungarianMatcher`; and if there is no image, the classes are not `num_classes` and one more, or a
+            match names a query or an object that its image has not.
         """
         layers = [*outputs.get("aux_outputs", ()), outputs]
         joined = {name: concatenate([layer[name] for layer in layers]) for name in ("pred_logits", "pred_boxes")}
@@ -192,6 +204,8 @@ class SetCriterion:
                 f"SetCriterion: there are {len(matches)} matches for {len(targets)} images and {len(layers)} decoder "
                 f"layers, expected {len(counts)}.\nGive one for each image of each layer; the matcher must, too."
             )
+        matches = [tuple(np.asarray(indices, np.int64) for indices in match) for match in matches]
+        _check_matches(matches, counts, logits.shape[1])
         image = np.repeat(np.arange(len(counts)), [len(queries) for queries, _ in matches])  # (K,) matched pairs
         query = np.concatenate([queries for queries, _ in matches])
         first = np.cumsum(counts) - counts
@@ -214,7 +228,19 @@ class SetCriterion:
         }
 
     def total(self, losses):
-        """Return the weighted sum of losses: those of a call, and others that `weight_dict` names."""
+        """Return the weighted sum of losses: those of a call, and others that `weight_dict` names.
+
+        Raises
+        ------
+        ValueError
+            If `weight_dict` has no weight for one of them.
+        """
+        unknown = {name for name in losses if name.rstrip("_0123456789") not in self.weight_dict}
+        if unknown:
+            raise ValueError(
+                f"SetCriterion: weight_dict has no weight for {', '.join(sorted(unknown))}, but for "
+                f"{', '.join(self.weight_dict)}.\nGive it one; 0 leaves a loss out."
+            )
         return sum(self.weight_dict[name.rstrip("_0123456789")] * loss for name, loss in losses.items())
 
     def _class_losses(self, logits, image, query, labels, layers):
@@ -299,18 +325,18 @@ def _joined_targets(where, targets, logits):
             f"{where}: there are {len(targets)} targets for {len(logits)} images.\n"
             "Give a dict of labels and boxes for each image; both may be empty."
         )
-    counts = np.array([len(target["labels"]) for target in targets], np.int64)
-    for number, (target, count) in enumerate(zip(targets, counts)):
-        if np.shape(target["boxes"]) != (count, 4):
+    labels, boxes = ([np.asarray(target[name]) for target in targets] for name in ("labels", "boxes"))
+    for number, (label, box) in enumerate(zip(labels, boxes)):
+        if label.ndim != 1 or box.shape != (len(label), 4):
             raise ValueError(
-                f"{where}: image {number} has labels of shape {np.shape(target['labels'])} and boxes of shape "
-                f"{np.shape(target['boxes'])}, expected (T,) and (T, 4).\n"
-                "An image without objects has np.zeros(0, int) and np.zeros((0, 4))."
+                f"{where}: image {number} has labels of shape {label.shape} and boxes of shape {box.shape}, expected "
+                "(T,) and (T, 4).\nAn image without objects has np.zeros(0, int) and np.zeros((0, 4))."
             )
-    labels = np.concatenate([np.zeros(0, np.int64), *(target["labels"] for target in targets)])
-    boxes = np.concatenate([np.zeros((0, 4), logits.dtype), *(target["boxes"] for target in targets)])
+    counts = np.array([len(label) for label in labels], np.int64)
+    labels = np.concatenate([np.zeros(0, np.int64), *labels])
+    boxes = np.concatenate([np.zeros((0, 4), logits.dtype), *boxes])
     classes = logits.shape[-1] - 1
-    wrong = (labels < 0) | (labels >= classes) | (labels != labels.astype(np.int64))
+    wrong = ~np.isin(labels, np.arange(classes))
     if wrong.any():
         raise ValueError(
             f"{where}: label {labels[wrong][0]} of image {np.repeat(np.arange(len(counts)), counts)[wrong][0]} is not "
@@ -325,3 +351,15 @@ def _joined_targets(where, targets, logits):
             "Give centre, width and height relative to the image: divide pixels by its width and height."
         )
     return labels.astype(np.int64), boxes.astype(logits.dtype, copy=False), counts
+
+
+def _check_matches(matches, counts, queries):
+    """Make sure that every match (queries, objects) is one to one and within its image."""
+    for number, ((query, thing), count) in enumerate(zip(matches, counts)):
+        for indices, most, what in ((query, queries, "queries"), (thing, count, "objects")):
+            fits = indices.ndim == 1 and indices.shape == query.shape and ((0 <= indices) & (indices < most)).all()
+            if not fits or len(set(indices.tolist())) < len(indices):
+                raise ValueError(
+                    f"SetCriterion: match {number} names {what} {indices.tolist()}, but there are {most}, each to be "
+                    "matched at most once.\nGive for each image as many indices of queries as of objects."
+                )

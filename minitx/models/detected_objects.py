@@ -36,7 +36,7 @@ def detected_objects(outputs, size, threshold=0.0):
     Raises
     ------
     ValueError
-        If shapes do not fit.
+        If shapes do not fit, predictions are not finite, the sizes are not above 0 or the threshold is NaN.
 
     Examples
     --------
@@ -50,13 +50,24 @@ def detected_objects(outputs, size, threshold=0.0):
         value.data if isinstance(value, Tensor) else np.asarray(value)
         for value in (outputs["pred_logits"], outputs["pred_boxes"])
     )
-    if logits.ndim != 3 or boxes.shape != (*logits.shape[:2], 4) or np.shape(size) not in ((2,), (len(logits), 2)):
+    shapes_fit = logits.ndim == 3 and logits.shape[2] >= 2 and boxes.shape == (*logits.shape[:2], 4)
+    if not shapes_fit or np.shape(size) not in ((2,), (len(logits), 2)):
         raise ValueError(
             f"detected_objects: pred_logits have shape {logits.shape}, pred_boxes {boxes.shape} and size "
             f"{np.shape(size)}; they must be (B, Q, C + 1), (B, Q, 4), and (2,) or (B, 2) for height and width."
         )
     probabilities = softmax(logits)[..., :-1]
     labels, scores = probabilities.argmax(axis=-1), probabilities.max(axis=-1)  # (B, Q)
+    if np.isnan(scores).any() or not np.isfinite(boxes).all():
+        raise ValueError(
+            "detected_objects: predictions hold numbers that are not finite, which are no probabilities and no boxes; "
+            "look at the images, and at the training of the model."
+        )
+    if not (np.asarray(size) > 0).all() or np.isnan(threshold):
+        raise ValueError(
+            f"detected_objects: size {size} or threshold {threshold} is none; give height and width in pixels, and a "
+            "probability."
+        )
     width_height = np.broadcast_to(size, (len(logits), 2))[:, None, ::-1].astype(boxes.dtype)  # (B, 1, 2)
     corners = box_cxcywh_to_xyxy(boxes * np.tile(width_height, 2))
     found = []

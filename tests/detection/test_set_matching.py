@@ -168,6 +168,45 @@ def test_matches_may_be_given():
         criterion()(outputs, targets, matches=in_order)
 
 
+@pytest.mark.parametrize(
+    "match, message",
+    [
+        (([0, 4], [0, 1]), r"queries \[0, 4\], but there are 4"),
+        (([0, -1], [0, 1]), r"queries \[0, -1\]"),
+        (([0, 1], [0, 2]), r"objects \[0, 2\], but there are 2"),  # an object of the next image
+        (([0, 0], [0, 1]), r"queries \[0, 0\]"),
+        (([0, 1], [1, 1]), r"objects \[1, 1\]"),
+        (([0, 1], [1]), r"objects \[1\]"),
+    ],
+)
+def test_matches_that_are_none(match, message):
+    rng = np.random.default_rng(6)
+    outputs, targets = guesses(rng, 2, 4), objects(rng, [2, 1])
+    with pytest.raises(ValueError, match=f"match 0 names {message}"):
+        criterion()(outputs, targets, matches=[match, ([], [])])
+
+
+def test_weights_and_costs_that_are_none():
+    rng = np.random.default_rng(6)
+    for eos in (-0.1, np.nan, np.inf):
+        with pytest.raises(ValueError, match="eos_coef=.* is no weight"):
+            criterion(eos_coef=eos)
+    with pytest.raises(ValueError, match="not all finite"):
+        HungarianMatcher(cost_giou=np.nan)
+    only_classes = SetCriterion(CLASSES, HungarianMatcher(), {"loss_ce": 1})
+    with pytest.raises(ValueError, match="no weight for loss_bbox, loss_giou, but for loss_ce"):
+        only_classes.total(only_classes(guesses(rng, 1, 4), objects(rng, [2])))
+
+
+def test_targets_may_be_lists_or_tensors():
+    rng = np.random.default_rng(6)
+    outputs, targets = guesses(rng, 1, 4), objects(rng, [2])
+    expected = criterion()(outputs, targets)
+    for kind in (np.ndarray.tolist, Tensor):
+        losses = criterion()(outputs, [{name: kind(values) for name, values in targets[0].items()}])
+        assert [loss.item() for loss in losses.values()] == [loss.item() for loss in expected.values()]
+
+
 def test_padding_is_taken_away():
     labels = np.array([[2, 0, -1], [-1, -1, -1], [0, 1, 2]])
     boxes = np.arange(36.0).reshape(3, 3, 4)
@@ -189,6 +228,9 @@ BOX = np.full((1, 4), 0.5)
         ({"labels": np.array([3]), "boxes": BOX}, r"label 3 of image 1 is not one of the 3 classes"),
         ({"labels": np.array([-1]), "boxes": BOX}, r"label -1 of image 1 .*unpad_targets"),
         ({"labels": np.array([0.5]), "boxes": BOX}, r"label 0.5 of image 1"),
+        ({"labels": np.array([np.nan]), "boxes": BOX}, r"label nan of image 1"),
+        ({"labels": 1, "boxes": BOX}, r"image 1 has labels of shape \(\) and"),
+        ({"labels": np.zeros((1, 1), int), "boxes": BOX}, r"image 1 has labels of shape \(1, 1\)"),
         ({"labels": np.array([0]), "boxes": BOX * 60}, r"box \[30.0, .* of image 1 is not within 0-1.*divide pixels"),
         ({"labels": np.array([0]), "boxes": BOX * np.nan}, r"box \[nan, .* of image 1"),
         ({"labels": np.array([0, 1]), "boxes": BOX}, r"image 1 has labels of shape \(2,\) and boxes of shape \(1, 4\)"),
@@ -221,5 +263,5 @@ def test_bad_predictions_teach():
     with pytest.raises(ValueError, match="there is no image"):
         criterion()(guesses(rng, 0, 4), [])
     assert HungarianMatcher()(guesses(rng, 0, 4), []) == []
-    with pytest.raises(ValueError, match="all costs are 0"):
+    with pytest.raises(ValueError, match="all 0"):
         HungarianMatcher(0, 0, 0)

@@ -50,6 +50,25 @@ def test_empty_batch():
     assert detected_objects({"pred_logits": np.zeros((0, 3, 5)), "pred_boxes": np.zeros((0, 3, 4))}, (8, 8)) == []
 
 
+@pytest.mark.parametrize("name", ["pred_logits", "pred_boxes"])
+def test_what_is_not_finite_is_no_object(name):
+    values = OUTPUTS[name].copy()
+    values[1, 2, 0] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        detected_objects({**OUTPUTS, name: values}, (20, 40))
+
+
+@pytest.mark.parametrize("size, threshold", [((0, 20), 0.5), ((20, -1), 0.5), ((20, 40), np.nan)])
+def test_senseless_sizes_and_thresholds(size, threshold):
+    with pytest.raises(ValueError, match="give height and width in pixels, and a probability"):
+        detected_objects(OUTPUTS, size, threshold)
+
+
+def test_no_class_at_all():
+    with pytest.raises(ValueError, match=r"pred_logits have shape \(1, 2, 1\)"):
+        detected_objects({"pred_logits": np.zeros((1, 2, 1)), "pred_boxes": np.zeros((1, 2, 4))}, (8, 8))
+
+
 @pytest.mark.parametrize("size", [20, (20, 40, 3), [(20, 40)] * 3])
 def test_wrong_size_is_named(size):
     with pytest.raises(ValueError, match=r"detected_objects: .*\(2,\) or \(B, 2\) for height and width"):
