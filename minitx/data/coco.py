@@ -78,7 +78,8 @@ def coco_dataset(targets, sizes, categories, file_names=None):
     Raises
     ------
     ValueError
-        If the numbers of boxes, labels, areas or of images and file names do not fit.
+        If the numbers of boxes, labels, areas or of images, sizes and file names do not fit, or a label or a size is no
+        whole number.
 
     Examples
     --------
@@ -92,7 +93,7 @@ def coco_dataset(targets, sizes, categories, file_names=None):
         annotations.append(
             {
                 "ids": np.arange(count + 1, count + 1 + len(boxes)),
-                "labels": np.asarray(objects["labels"], np.int64),
+                "labels": _whole_numbers("labels", objects["labels"]),
                 "boxes": boxes,
                 "area": np.asarray(objects.get("area", boxes[:, 2] * boxes[:, 3]), np.float64),
                 "iscrowd": np.asarray(objects.get("iscrowd", np.zeros(len(boxes))), np.int64),
@@ -106,10 +107,27 @@ def coco_dataset(targets, sizes, categories, file_names=None):
     names = [f"{number}.png" for number in image_ids] if file_names is None else list(file_names)
     if len(names) != len(targets):
         raise ValueError(f"coco_dataset: {len(names)} file names for {len(targets)} images.\nGive one for each image.")
-    every_size = np.broadcast_to(np.asarray(sizes, np.int64), (len(targets), 2)).copy()
+    sizes = _whole_numbers("sizes", sizes)
+    if sizes.shape not in ((2,), (len(targets), 2)):
+        raise ValueError(
+            f"coco_dataset: sizes of shape {sizes.shape} for {len(targets)} images.\n"
+            "Give height and width once, (2,), or for each image."
+        )
+    every_size = np.broadcast_to(sizes, (len(targets), 2)).copy()
     return CocoDataset(
         image_ids, names, every_size, {int(label): name for label, name in categories.items()}, annotations
     )
+
+
+def _whole_numbers(what, values):
+    """Return values as int64, after making sure that this changes none."""
+    values = np.asarray(values)
+    whole = values.astype(np.int64) if np.isfinite(values).all() else None
+    if whole is None or (whole != values).any():
+        raise ValueError(
+            f"coco_dataset: {what} {values.tolist()} are not all whole numbers.\nRound them as you mean it."
+        )
+    return whole
 
 
 def read_coco(path):
@@ -214,8 +232,8 @@ def write_coco_results(path, predictions, dataset):
     Raises
     ------
     ValueError
-        If there are not as many predictions as images, or `read_coco_results` would refuse the file. Nothing is
-        written then.
+        If there are not as many predictions as images, not as many scores and labels as boxes, or `read_coco_results`
+        would refuse the file. Nothing is written then.
     """
     if len(predictions) != len(dataset.image_ids):
         raise ValueError(
@@ -226,7 +244,12 @@ def write_coco_results(path, predictions, dataset):
     for image, found in zip(dataset.image_ids.tolist(), predictions):
         boxes = _to_sizes(np.asarray(found["boxes"], np.float64).reshape(-1, 4)).tolist()
         labels, scores = np.asarray(found["labels"]).tolist(), np.asarray(found["scores"], np.float64).tolist()
-        for label, box, score in zip(labels, boxes, scores, strict=True):
+        if not len(labels) == len(boxes) == len(scores):
+            raise ValueError(
+                f"write_coco_results: image {image} has {len(scores)} scores, {len(labels)} labels and {len(boxes)} "
+                "boxes.\nGive one of each for each detection."
+            )
+        for label, box, score in zip(labels, boxes, scores):
             document.append({"image_id": image, "category_id": label, "bbox": box, "score": score})
     _predictions_of(path, document, dataset)
     _write_json(path, document)

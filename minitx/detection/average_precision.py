@@ -107,8 +107,8 @@ class CocoEvaluator:
         Raises
         ------
         ValueError
-            If lengths do not fit, a label is unknown, a number is not finite or a box is inverted. Nothing is added
-            then.
+            If a field is missing, lengths do not fit, a label is unknown, a number is not finite, a box is inverted,
+            an area is negative or "iscrowd" neither 0 nor 1. Nothing is added then.
         """
         if len(predictions) != len(targets):
             raise ValueError(
@@ -182,10 +182,15 @@ class CocoEvaluator:
 
     def _checked(self, what, i, image, more):
         """Return the fields of one image as arrays of the right shape, or raise `ValueError`."""
+        where = f"CocoEvaluator: {what} of image {i} of this call"
+        missing = {"boxes", "labels", *more} - {"area", "iscrowd"} - set(image)
+        if missing:
+            raise ValueError(
+                f"{where}: {sorted(missing)} missing.\nGive all fields, empty ones where there is nothing."
+            )
         boxes = np.asarray(image["boxes"], np.float64)
         fields = {"boxes": boxes.reshape(0, 4) if boxes.size == 0 else boxes, "labels": np.asarray(image["labels"])}
         defaults = {"area": lambda: _areas(fields["boxes"]), "iscrowd": lambda: np.zeros(len(fields["boxes"]))}
-        where = f"CocoEvaluator: {what} of image {i} of this call"
         if fields["boxes"].ndim != 2 or fields["boxes"].shape[1] != 4:
             raise ValueError(f"{where}: boxes have shape {boxes.shape}.\nGive (n, 4): left, top, right, bottom.")
         if not np.isfinite(boxes).all() or (fields["boxes"][:, 2:] < fields["boxes"][:, :2]).any():
@@ -202,6 +207,10 @@ class CocoEvaluator:
                 )
             if name != "labels" and not np.isfinite(values).all():
                 raise ValueError(f"{where}: {name} are not all finite.\nLook where the network or the file made NaN.")
+        if "area" in more and (fields["area"] < 0).any():
+            raise ValueError(f"{where}: area {fields['area'].min():g} is negative.\nGive square pixels.")
+        if "iscrowd" in more and not np.isin(fields["iscrowd"], (0, 1)).all():
+            raise ValueError(f"{where}: iscrowd is {fields['iscrowd'].tolist()}.\nGive 1 for a crowd and 0 for others.")
         unknown = np.setdiff1d(fields["labels"], self.categories)
         if unknown.size:
             raise ValueError(

@@ -212,7 +212,7 @@ class DETR(Module):
     Parameters
     ----------
     backbone : Module
-        Maps images (B, 3, H, W) to features (B, num_channels, h, w); `SmallBackbone` or `ResNet50`.
+        Maps images (B, 3, H, W) to features (B, num_channels, h, w); `SmallBackbone` or `ResNet`.
     num_classes : int
         Number of classes C; the logits have one more, the last, for "no object".
     num_queries : int
@@ -284,9 +284,14 @@ class DETR(Module):
     ):
         super().__init__()
         _check_settings(backbone, spatial_positions, spatial_positions_at, query_positions_at)
-        for name, value in (("num_decoder_layers", num_decoder_layers), ("num_queries", num_queries)):
-            if value < 1:
-                raise ValueError(f"DETR: {name}={value} leaves nothing to predict with; give at least 1.")
+        for name, value, least in (
+            ("num_classes", num_classes, 1),
+            ("num_queries", num_queries, 1),
+            ("num_encoder_layers", num_encoder_layers, 0),
+            ("num_decoder_layers", num_decoder_layers, 1),
+        ):
+            if value < least:
+                raise ValueError(f"DETR: {name}={value} is too few to predict with; give at least {least}.")
         if spatial_positions == "sine" and hidden_dim % 4:
             raise ValueError(
                 f"DETR: hidden_dim={hidden_dim} is no multiple of 4, but sinusoidal positions need sines and cosines "
@@ -314,8 +319,8 @@ class DETR(Module):
 
         Parameters
         ----------
-        images : array_like
-            Shape (B, 3, H, W), with values as the backbone wants them.
+        images : Tensor or ndarray
+            Shape (B, 3, H, W), with values and of the dtype that the backbone wants.
         mask : ndarray of bool, optional
             Shape (B, H, W), True for pixels that only fill up the smaller images of a batch.
         need_weights : bool
@@ -372,9 +377,9 @@ class DETR(Module):
         Parameters
         ----------
         encoded : EncodedImages
-        queries : array_like, optional
+        queries : Tensor or ndarray, optional
             Shape (B, Q, D): what the queries know at the start; zeros if not given.
-        query_positions : array_like, optional
+        query_positions : Tensor or ndarray, optional
             Shape (Q, D) or (B, Q, D): what tells the queries apart; `query_embed.weight` if not given.
         need_weights : bool
             Whether to return the attention weights too.

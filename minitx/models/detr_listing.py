@@ -45,7 +45,7 @@ class DetrListing(Module):
     Raises
     ------
     ValueError
-        If an image has more than 50 rows or columns of cells.
+        If `hidden_dim` is odd, or an image has more than 50 rows or columns of cells.
 
     Examples
     --------
@@ -71,6 +71,11 @@ class DetrListing(Module):
         feature_scale=0.1,
     ):
         super().__init__()
+        if hidden_dim % 2:
+            raise ValueError(
+                f"DetrListing: hidden_dim={hidden_dim} is odd, but rows and columns share it half and half; "
+                f"choose {hidden_dim + 1}."
+            )
         self.backbone = backbone
         self.conv = Conv2d(backbone.num_channels, hidden_dim, kernel_size=1)
         self.transformer = Transformer(

@@ -38,7 +38,7 @@ class SmallBackbone(Module):
     Raises
     ------
     ValueError
-        If `out_channels` is no multiple of 4.
+        If `out_channels` is no multiple of 4, or `num_more` is negative.
 
     Examples
     --------
@@ -54,6 +54,8 @@ class SmallBackbone(Module):
             raise ValueError(
                 f"SmallBackbone: out_channels={out_channels} is not a multiple of 4; choose 64 or 96, for example."
             )
+        if num_more < 0:
+            raise ValueError(f"SmallBackbone: num_more={num_more} convolutions cannot be built; give 0 or more.")
         self.num_channels = out_channels
         self.conv1 = Conv2d(in_channels, out_channels // 4, kernel_size=3, stride=2, padding=1)
         self.conv2 = Conv2d(out_channels // 4, out_channels // 2, kernel_size=3, stride=2, padding=1)

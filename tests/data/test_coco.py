@@ -262,6 +262,28 @@ def test_numbers_that_do_not_fit_are_refused():
         coco_dataset([box], (9, 9), {1: "one"}, ["a", "b"])
 
 
+@pytest.mark.parametrize(
+    "labels, sizes, message",
+    [
+        ([1.5], (32, 32), r"labels \[1.5\] are not all whole"),
+        ([np.nan], (32, 32), r"labels \[nan\] are not"),
+        ([1], (32.5, 32), r"sizes \[32.5, 32.0\] are not"),
+        ([1], [(32, 32)] * 2, r"sizes of shape \(2, 2\) for 1 images"),
+        ([1], 32, r"sizes of shape \(\) for 1 images"),
+    ],
+)
+def test_nothing_is_rounded_or_spread_in_silence(labels, sizes, message):
+    with pytest.raises(ValueError, match=f"coco_dataset: {message}"):
+        coco_dataset([{"labels": labels, "boxes": [[0, 0, 4, 4]]}], sizes, {1: "one"})
+
+
+def test_detections_without_score_are_refused(tmp_path):
+    dataset = coco_dataset([{"labels": [1], "boxes": [[0, 0, 4, 4]]}], (32, 32), {1: "one"})
+    with pytest.raises(ValueError, match="image 1 has 0 scores, 1 labels and 1 boxes"):
+        write_coco_results(tmp_path / "found.json", [{"scores": [], "labels": [1], "boxes": [[0, 0, 4, 4]]}], dataset)
+    assert not list(tmp_path.iterdir())
+
+
 def test_missing_file():
     with pytest.raises(FileNotFoundError, match="There is no file nowhere.json"):
         read_coco("nowhere.json")

@@ -166,6 +166,10 @@ GOOD = {"scores": [0.5], "labels": [0], "boxes": [BOX]}
         (GOOD | {"boxes": [[0, 0, np.nan, 9]]}, GOOD, "a box is inverted or not finite"),
         (GOOD | {"boxes": BOX}, GOOD, "boxes have shape (4,)"),
         (GOOD, GOOD | {"area": [1, 2]}, "area of shape (2,) for 1 boxes"),
+        (GOOD, GOOD | {"area": [-1]}, "targets of image 0 of this call: area -1 is negative"),
+        (GOOD, GOOD | {"iscrowd": [2]}, "targets of image 0 of this call: iscrowd is [2.0]"),
+        (GOOD, {"labels": [0]}, "targets of image 0 of this call: ['boxes'] missing"),
+        ({"boxes": [BOX]}, GOOD, "predictions of image 0 of this call: ['labels', 'scores'] missing"),
     ],
 )
 def test_bad_input_is_named_and_nothing_is_added(prediction, target, message):

@@ -106,3 +106,5 @@ def test_listing_predicts_and_refuses_grids_that_are_too_large():
     assert outputs["pred_logits"].shape == (2, 5, 4) and outputs["pred_boxes"].shape == (2, 5, 4)
     with pytest.raises(ValueError, match="1 rows and 51 columns.*for 50 only"):
         model(np.ones((1, 3, 4, 204), np.float32))
+    with pytest.raises(ValueError, match="hidden_dim=9 is odd.*choose 10"):
+        DetrListing(SmallBackbone(8), 3, 9, 3)

@@ -46,3 +46,5 @@ def test_further_convolutions_add_to_what_is_there():
 def test_mistakes_are_named(out_channels):
     with pytest.raises(ValueError, match=f"out_channels={out_channels} is not a multiple of 4; choose 64"):
         SmallBackbone(out_channels)
+    with pytest.raises(ValueError, match="num_more=-1 convolutions"):
+        SmallBackbone(8, num_more=-1)
