@@ -62,7 +62,7 @@ PANOPTIC_EXAM_SEED = 40_000
 PANOPTIC_EXAM_SCENES = 1000
 
 
-def run(seed=0, epochs=8, out="minitx-panoptic", resume=False, quiet=False):
+def run(seed=0, epochs=14, out="minitx-panoptic", resume=False, quiet=False):
     """Learn to cut up scenes of things and stuff, tell the panoptic quality on new ones, and save all.
 
     Parameters
@@ -339,7 +339,7 @@ def claims(model, image, count=6):
     titles : list of str
         Best class and its probability.
     looks : ndarray, (K, h, w)
-        Where they look, the mean over the heads.
+        Where they look, 0-1: the mean over the heads, each of which counts 1 where it looks as much as evenly or more.
     """
     model.eval()
     with no_grad():
@@ -347,7 +347,7 @@ def claims(model, image, count=6):
         hidden = model.detr.decode(encoded)
         probabilities = softmax(model.detr.predict(hidden)["pred_logits"]).numpy()[0, :, :-1]
         masks = sigmoid(model.masks(image[None], encoded, hidden[-1])).numpy()[0]
-        looks = model.maps(encoded, hidden[-1]).numpy()[0].mean(axis=1)
+        looks = np.minimum(model.maps(encoded, hidden[-1]).numpy()[0], 1).mean(axis=1)
     surest = np.argsort(-probabilities.max(axis=1), kind="stable")[:count]
     best = probabilities[surest]
     titles = [f"{PANOPTIC_CLASSES[row.argmax()]} {100 * row.max():.0f} %" for row in best]
