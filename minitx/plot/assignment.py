@@ -46,7 +46,7 @@ def draw_assignments(cost, assignments, row_names=None, column_names=None):
     Raises
     ------
     ValueError
-        If there is no assignment, or one is not made of as many rows as columns of this matrix.
+        If there is no assignment, or one is not made of as many indices of rows as of columns of this matrix.
 
     Examples
     --------
@@ -64,7 +64,8 @@ def draw_assignments(cost, assignments, row_names=None, column_names=None):
     for title, (i, j) in assignments.items():
         i = as_shaped(f"{what}rows of {title!r}", i, "n", advice)
         j = as_shaped(f"{what}columns of {title!r}", j, "n", advice, n=len(i))
-        if min(i.min(), j.min()) < 0 or i.max() >= len(cost) or j.max() >= cost.shape[1]:
+        whole = i.dtype.kind in "iu" and j.dtype.kind in "iu"
+        if not whole or min(i.min(), j.min()) < 0 or i.max() >= len(cost) or j.max() >= cost.shape[1]:
             raise ValueError(f"{what}{title!r} names pairs outside of the matrix of shape {cost.shape}.\n{advice}")
         chosen[title] = i, j
 
@@ -93,7 +94,7 @@ def draw_assignment_steps(steps, row_names=None, column_names=None, columns=4):
 
     Parameters
     ----------
-    steps : list of steps
+    steps : iterable of steps
         As from `hungarian_steps`: with name, note, matrix (N, M), row_prices (N,), column_prices (M,), starred, primed
         (N, M), covered_rows (N,), covered_columns (M,) and path, a list of (row, column).
     row_names, column_names : list of str, optional
@@ -120,6 +121,7 @@ def draw_assignment_steps(steps, row_names=None, column_names=None, columns=4):
     ['0★', '1', '1', '0★']
     """
     what, advice = "draw_assignment_steps: ", "Pass list(hungarian_steps(cost)), or some of them."
+    steps = list(steps)
     if not steps:
         raise ValueError(f"{what}no step at all.\n{advice}")
     shape = as_shaped(f"{what}matrix", steps[0].matrix, "N M", advice).shape

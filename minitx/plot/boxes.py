@@ -75,7 +75,7 @@ def draw_overlap_fields(x, y, fields, fixed, size):
     for title, (overlaps, slopes) in fields.items():
         overlaps = as_shaped(f"{what}overlaps of {title!r}", overlaps, "H W", advice, H=len(y), W=len(x))
         slopes = as_shaped(f"{what}slopes of {title!r}", slopes, "H W 2", advice, H=len(y), W=len(x))
-        if overlaps.min() < -1 - 1e-6 or overlaps.max() > 1 + 1e-6:
+        if not (-1 - 1e-6 <= overlaps.min() and overlaps.max() <= 1 + 1e-6):
             raise ValueError(
                 f"{what}{title!r} holds {overlaps.min():g} to {overlaps.max():g}, expected -1 to 1.\n"
                 "Pass IoU or GIoU, not a loss."
@@ -216,7 +216,7 @@ def draw_suppression(boxes, panels, names=None, image=None, columns=4):
     Raises
     ------
     ValueError
-        If shapes do not fit, there is no box or no panel, or an index is none of a box.
+        If shapes do not fit, there is no box or no panel, or an index is none of a box (or not an index but a mask).
 
     Examples
     --------
@@ -238,10 +238,14 @@ def draw_suppression(boxes, panels, names=None, image=None, columns=4):
     for title, panel in panels.items():
         states[title] = np.full(len(boxes), "waiting")
         for state, chosen in zip(("kept", "dropped"), panel):
-            chosen = np.asarray(chosen, dtype=int).reshape(-1)
-            if chosen.size and not 0 <= chosen.min() <= chosen.max() < len(boxes):
+            chosen = np.asarray(chosen).reshape(-1)
+            chosen = chosen if chosen.size else chosen.astype(int)
+            if chosen.dtype.kind not in "iu" or (chosen.size and not 0 <= chosen.min() <= chosen.max() < len(boxes)):
                 numbers = chosen.tolist()
-                raise ValueError(f"{what}{title!r} holds indices {numbers} of {len(boxes)} boxes.\nCount from 0.")
+                raise ValueError(
+                    f"{what}{title!r} holds indices {numbers} of {len(boxes)} boxes.\n"
+                    "Count from 0; turn a mask into indices with np.flatnonzero."
+                )
             states[title][chosen] = state
 
     low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)

@@ -93,10 +93,10 @@ def as_boxes(what, boxes):
     if boxes.size == 0 and boxes.shape in ((0,), (0, 4)):
         return np.zeros((0, 4))
     boxes = as_shaped(what, boxes, "k 4", advice)
-    wrong = ~(boxes[:, 2:] >= boxes[:, :2]).all(axis=1)
+    wrong = ~((boxes[:, 2:] >= boxes[:, :2]).all(axis=1) & np.isfinite(boxes).all(axis=1))
     if wrong.any():
         box = tuple(boxes[wrong][0].astype(float).tolist())
-        fault = "is not a number" if np.isnan(box).any() else "ends before it starts"
+        fault = "ends before it starts" if np.isfinite(box).all() else "is not finite"
         raise ValueError(f"{what} holds {box}, which {fault}.\n{advice}")
     return boxes
 

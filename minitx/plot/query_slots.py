@@ -53,7 +53,7 @@ def draw_query_slots(boxes, found, columns=4):
     what = "draw_query_slots: "
     advice = "Pass the predicted boxes of many images, centre x, centre y, width and height: outputs['pred_boxes']."
     boxes = as_shaped(what + "boxes", boxes, "n Q 4", advice)
-    if boxes.min() < 0 or boxes.max() > 1:
+    if not (boxes.min() >= 0 and boxes.max() <= 1):  # so written, NaN is refused too
         raise ValueError(f"{what}boxes hold {boxes.min():g} to {boxes.max():g}, expected 0 to 1.\n{advice}")
     count, queries, _ = boxes.shape
     found = as_shaped(what + "found", found, "n Q", "Pass True or False for every box.", n=count, Q=queries).astype(

@@ -185,7 +185,7 @@ FIGURES = {
         ["bath", "floors", "windows"],
     ),
     "assignment steps": lambda: plot.draw_assignment_steps(
-        list(hungarian_steps([[2, 3, 3], [3, 2, 3], [3, 3, 2]])), ["Paul", "Dave", "Chris"], columns=3
+        hungarian_steps([[2, 3, 3], [3, 2, 3], [3, 3, 2]]), ["Paul", "Dave", "Chris"], columns=3
     ),
     "assignment steps, a path": lambda: plot.draw_assignment_steps(
         list(hungarian_steps([[1, 2.5, 3, 400], [2, 4, 6, 800], [3, 6, 9, np.inf]]))[3:11]

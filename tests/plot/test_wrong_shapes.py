@@ -58,7 +58,11 @@ CASES = {
     ),
     "detections that are no numbers": (
         lambda: plot.draw_detections(np.ones((1, 8, 8)), [{"boxes": [[np.nan, 4, 2, 6]], "labels": [0]}]),
-        "which is not a number",
+        "holds (nan, 4.0, 2.0, 6.0), which is not finite",
+    ),
+    "detections without end": (
+        lambda: plot.draw_detections(np.ones((1, 8, 8)), [{"boxes": [[0, 4, np.inf, 6]], "labels": [0]}]),
+        "holds (0.0, 4.0, inf, 6.0), which is not finite",
     ),
     "detections without labels": (
         lambda: plot.draw_detections(np.ones((1, 8, 8)), [{"boxes": [[1, 1, 2, 2]]}]),
@@ -124,6 +128,10 @@ CASES = {
         lambda: plot.draw_query_slots(np.full((2, 3, 4), 20.0), np.ones((2, 3))),
         "boxes hold 20 to 20, expected 0 to 1",
     ),
+    "slots that are no numbers": (
+        lambda: plot.draw_query_slots(np.full((2, 3, 4), np.nan), np.ones((2, 3))),
+        "boxes hold nan to nan, expected 0 to 1",
+    ),
     "slots of fewer queries": (
         lambda: plot.draw_query_slots(np.ones((2, 3, 4)), np.ones((2, 2))),
         "found has shape (2, 2), expected (n, Q) with n = 2, Q = 3",
@@ -135,6 +143,10 @@ CASES = {
     ),
     "assignment outside": (
         lambda: plot.draw_assignments(matrix, {"best": ([0, 4], [0, 1])}),
+        "'best' names pairs outside of the matrix of shape (4, 4)",
+    ),
+    "assignment as a mask": (
+        lambda: plot.draw_assignments(matrix, {"best": ([True, False], [True, False])}),
         "'best' names pairs outside of the matrix of shape (4, 4)",
     ),
     "no step": (lambda: plot.draw_assignment_steps([]), "no step at all"),
@@ -167,6 +179,12 @@ CASES = {
         lambda: plot.draw_overlap_fields(vector, vector, {"L1": (2 * matrix, np.ones((4, 4, 2)))}, vector, (1, 1)),
         "'L1' holds 0 to 2, expected -1 to 1",
     ),
+    "overlaps that are no numbers": (
+        lambda: plot.draw_overlap_fields(
+            vector, vector, {"IoU": (np.nan * matrix, np.ones((4, 4, 2)))}, vector, (1, 1)
+        ),
+        "'IoU' holds nan to nan, expected -1 to 1",
+    ),
     "an inverted box": (
         lambda: plot.draw_overlap_fields(vector, vector, {"IoU": (matrix, np.ones((4, 4, 2)))}, [1, 1, 0, 0], (1, 1)),
         "ends before it starts",
@@ -176,6 +194,10 @@ CASES = {
     "a box too many": (
         lambda: plot.draw_suppression(np.ones((2, 4)), {"all": ([0, 2], [])}),
         "'all' holds indices [0, 2] of 2 boxes",
+    ),
+    "a mask of boxes": (
+        lambda: plot.draw_suppression(np.ones((2, 4)), {"all": ([True, False], [])}),
+        "'all' holds indices [True, False] of 2 boxes",
     ),
     "precision of fewer detections": (
         lambda: plot.draw_precision_recall([0.5, 1.0], [1.0]),
