@@ -257,12 +257,12 @@ def detect(arguments):
     if out.suffix.lower() not in PICTURE_ENDINGS:
         raise CommandError(f"--out {str(out)!r} has to end in {' or '.join(PICTURE_ENDINGS)}")
     try:
-        image = read_image(arguments.image)
+        image, model = read_image(arguments.image), load_trained()
     except (OSError, ValueError) as error:
         raise OSError(" ".join(str(error).splitlines())) from None
     writable_folder(out.parent)
     os.environ.setdefault("MPLBACKEND", "agg")
-    found, steps = detect_digits(load_trained(), image, arguments.threshold)
+    found, steps = detect_digits(model, image, arguments.threshold)
     _, height, width = image.shape
     print("; ".join([f"{arguments.image}: {width} x {height} pixels", *steps]))
     for label, digit_score, (x0, y0, x1, y1) in zip(found["labels"], found["scores"], found["boxes"]):

@@ -16,6 +16,7 @@ from minitx import cli
 from minitx.data.digit_scenes import DIGIT_WORDS
 from minitx.recipes.detr import build_detr
 from minitx.recipes.running import open_results
+from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights
 
 CHECKOUT = Path(minitx.__file__).parents[1]
 
@@ -255,6 +256,16 @@ def test_detect_of_what_is_no_picture_is_one_line_and_writes_nothing(name, scene
     assert told.out == "" and told.err.startswith("minitx: ") and told.err.count("\n") == 1
     assert name in told.err
     assert set(Path().iterdir()) == before
+
+
+def test_detect_with_damaged_weights_is_one_line(scene, monkeypatch, capsys):
+    whole = (SHIPPED_WEIGHTS / "detr.npz").read_bytes()
+    Path("detr.npz").write_bytes(whole[: len(whole) // 2])
+    monkeypatch.setattr(cli, "load_trained", lambda: load_weights("detr.npz", build_detr()))
+    assert cli.main(["detect", "scene.npy"]) == 1
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.count("\n") == 1
+    assert told.err.startswith("minitx: detr.npz: archive: expected a whole .npz file")
 
 
 FAKE_JUPYTERLAB = """

@@ -88,6 +88,23 @@ DETECTION_WORLDS = {
 }
 
 
+def detection_world(name):
+    """Return the `DetectionWorld` of that name, or raise an error that names them all.
+
+    Examples
+    --------
+    >>> detection_world("shapes").classes
+    ('circle', 'square', 'triangle', 'cross')
+    >>> detection_world("letters")
+    Traceback (most recent call last):
+    ValueError: there is no world 'letters' to detect things in; choose 'digits' or 'shapes'.
+    """
+    if name not in DETECTION_WORLDS:
+        known = " or ".join(map(repr, DETECTION_WORLDS))
+        raise ValueError(f"there is no world {name!r} to detect things in; choose {known}.")
+    return DETECTION_WORLDS[name]
+
+
 def run(seed=0, epochs=32, out="minitx-detr", resume=False, quiet=False):
     """Learn to find handwritten digits: `train_detr` of the first world.
 
@@ -167,7 +184,7 @@ def build_detr(world="digits", **changes):
     >>> build_detr().num_parameters(), build_detr("shapes", num_encoder_layers=0).num_parameters()
     (577503, 419097)
     """
-    settings, kinds = DETR_SETTINGS | changes, DETECTION_WORLDS[world]
+    settings, kinds = DETR_SETTINGS | changes, detection_world(world)
     backbone = SmallBackbone(settings["hidden_dim"], num_more=kinds.num_more)
     return DETR(backbone, len(kinds.classes), **settings)
 
@@ -205,7 +222,7 @@ def detr_trainer(model, world="digits", epochs=32, seed=0, quiet=False, eos_coef
     matcher : callable, optional
         Who answers for whom; a `HungarianMatcher` by default.
     """
-    kinds = DETECTION_WORLDS[world]
+    kinds = detection_world(world)
 
     def paint(rng, numbers):
         return kinds.paint(rng, len(numbers))
@@ -280,7 +297,7 @@ def detection_exam(world="digits", count=None):
     ((2, 3, 32, 32), [[4, 4, 7, 1], [5, 4]])
     """
     rng = np.random.default_rng(EXAM_SEED)
-    images, labels, boxes = DETECTION_WORLDS[world].paint_test(rng, EXAM_SCENES if count is None else count)
+    images, labels, boxes = detection_world(world).paint_test(rng, EXAM_SCENES if count is None else count)
     return images, unpad_targets(labels, boxes)
 
 
@@ -399,7 +416,7 @@ def object_scores(outputs):
 
 def draw_detr(model, history, images, targets, world="digits"):
     """Draw the curves, what was found in some scenes, where the queries looked, and what each is there for."""
-    names = DETECTION_WORLDS[world].classes
+    names = detection_world(world).classes
     figures = {
         "learning-curves": draw_learning_curves(history["loss"], history["validation_loss"]),
         "precision": draw_comparison(
