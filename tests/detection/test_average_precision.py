@@ -64,6 +64,16 @@ class TestByHand:
         summary = evaluated([0.9], edge, edge)
         assert (summary["AR_small"], summary["AR_medium"], summary["AR_large"]) == (1, 1, -1)
 
+    def test_recall_by_size_looks_at_the_most_detections(self):
+        summary = evaluated([0.9, 0.8], [BOX, FAR], [BOX, FAR])
+        assert (summary["AR_1"], summary["AR_10"], summary["AR_small"]) == (0.5, 1, 1)
+
+    def test_score_is_0_where_recall_never_gets(self):
+        evaluator = CocoEvaluator(1)
+        evaluator.add([{"scores": [0.9], "labels": [0], "boxes": [BOX]}], [{"labels": [0, 0], "boxes": [BOX, FAR]}])
+        evaluator.accumulate()
+        assert evaluator.scores[0, [50, 51], 0, 0, -1].tolist() == [0.9, 0]
+
     def test_detection_of_another_size_is_no_false_alarm(self):
         summary = evaluated([0.9, 0.8], [[100, 100, 180, 180], BOX], [BOX])
         assert (summary["AP"], summary["AP_small"]) == (pytest.approx(0.5), pytest.approx(1))

@@ -22,6 +22,21 @@ def test_sizes_as_published():
     assert frozen.num_channels == 2048
 
 
+def test_convolutions_begin_as_wide_as_keeps_gradients():
+    manual_seed(0)
+    model = ResNet(blocks=(1, 1, 1, 1), width=16)
+    for conv in (model.conv1, model.layer2[0].conv1, model.layer2[0].conv2, model.layer2[0].downsample[0]):
+        out_channels, _, height, width = conv.weight.shape
+        assert conv.weight.numpy().std() == pytest.approx((2 / (out_channels * height * width)) ** 0.5, rel=0.1)
+
+
+def test_a_block_may_take_away_before_its_last_relu():
+    block = Bottleneck(16, 4)
+    block.bn3.weight, block.bn3.bias = np.zeros(16, np.float32), np.full(16, -0.5, np.float32)
+    x = np.random.default_rng(0).standard_normal((2, 16, 5, 5), dtype=np.float32)
+    np.testing.assert_array_equal(block(x).numpy(), np.maximum(x - np.float32(0.5), 0))
+
+
 def test_names_are_those_of_torchvision():
     names = set(tiny().state_dict())
     assert {"conv1.weight", "bn1.running_var", "layer1.0.downsample.0.weight", "layer2.1.bn3.bias"} <= names

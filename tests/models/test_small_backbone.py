@@ -40,6 +40,18 @@ def test_further_convolutions_add_to_what_is_there():
         {name: np.zeros_like(array) for name, array in more.state_dict().items() if "more" in name}, False
     )
     np.testing.assert_array_equal(more(images).numpy(), plain(images).numpy())
+    more.load_state_dict({f"more.{n}.bias": np.full(8, -100, np.float32) for n in range(2)}, strict=False)
+    assert plain(images).numpy().any()
+    np.testing.assert_array_equal(more(images).numpy(), plain(images).numpy())  # they never take away
+
+
+def test_grey_is_nothing_to_the_first_convolution():
+    manual_seed(0)
+    model, grey = SmallBackbone(8), np.full((1, 3, 16, 16), 0.5, np.float32)
+    before = model(grey).numpy()
+    assert not np.array_equal(model(grey + 0.1).numpy(), before)
+    model.load_state_dict({"conv1.weight": 3 * model.conv1.weight.numpy()}, strict=False)
+    np.testing.assert_array_equal(model(grey).numpy(), before)
 
 
 @pytest.mark.parametrize("out_channels", [0, 6])
