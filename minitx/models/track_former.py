@@ -219,7 +219,7 @@ class FollowedTrack:
 
 
 @no_grad()
-def follow_video(model, frames, start=0.5, keep=0.5, patience=3, crowd=0.5):
+def follow_video(model, frames, start=0.8, keep=0.3, patience=3, crowd=0.5):
     """Find the things of one video and tell who is who.
 
     A track query whose thing is not found waits, as it was, and may find it again some frames later, as in the

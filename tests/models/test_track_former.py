@@ -194,6 +194,7 @@ class Encoded:
 
 def told(script, crowd=1.0, **options):
     model = Scripted(script)
+    options = {"start": 0.5, "keep": 0.5} | options
     frames = follow_video(model, np.zeros((len(script), 3, 16, 32), np.float32), crowd=crowd, **options)
     return model, frames
 

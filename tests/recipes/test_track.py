@@ -95,7 +95,7 @@ def test_the_loss_knows_who_is_followed_though_places_differ(monkeypatch):
 
 
 def test_it_learns(monkeypatch):
-    monkeypatch.setattr(track, "TRACK_PEAK", 1e-2)
+    monkeypatch.setattr(track, "TRACK_PEAKS", (1e-2, 1e-2))
     manual_seed(0)
     history = track.track_trainer(track.build_tracker(), epochs=5, quiet=True).fit(5)
     assert history["loss"][-1] < history["loss"][0] - 0.5
@@ -112,14 +112,14 @@ def test_two_lessons(monkeypatch):
     monkeypatch.setattr(track, "TRACK_EPOCH_STEPS", 2)
     gaps, rates = [], []
     paint = track.paint_moving_digits
-    monkeypatch.setattr(track, "paint_moving_digits", lambda *a, **more: gaps.append(more["gaps"]) or paint(*a, **more))
-    trainer = track.track_trainer(track.build_tracker(), epochs=10, quiet=True)
+    monkeypatch.setattr(track, "paint_moving_digits", lambda *a, **b: gaps.append(b["gaps"]) or paint(*a, **b))
+    trainer = track.track_trainer(track.build_tracker(), epochs=15, quiet=True)
     plan = trainer.schedule
     trainer.schedule = lambda step: rates.append(plan(step)) or rates[-1]
-    trainer.fit(10)
-    assert gaps == 14 * [1] + 6 * [track.TRACK_GAPS]
-    assert rates[0] == rates[14] == track.TRACK_PEAK
-    assert max(rates[13], rates[19]) < 0.2 * track.TRACK_PEAK
+    trainer.fit(15)
+    assert gaps == 14 * [1] + 16 * [24]
+    assert (rates[0], rates[14]) == track.TRACK_PEAKS == (max(rates[:14]), max(rates))
+    assert rates[13] < 0.2 * rates[0] and rates[29] < 0.2 * rates[14]
 
 
 @pytest.mark.parametrize("kind", track.EXAM_KINDS)
