@@ -89,6 +89,11 @@ class TestSoft:
         assert kept.tolist() == [0, 2, 1]
         np.testing.assert_allclose(scores, [0.9, 0.7, 0.8 * (1 - 7 / 13) ** 2])
 
+    def test_an_overlap_at_the_threshold_is_not_above_it(self):
+        boxes, scores = np.array([[0.0, 0, 2, 2], [0, 0, 2, 1]]), np.array([0.9, 0.8])
+        assert soft_nms(boxes, scores, method="linear", threshold=0.5)[1].tolist() == [0.9, 0.8]
+        assert soft_nms(boxes, scores, method="linear", threshold=0.49)[1].tolist() == [0.9, 0.4]
+
     def test_gaussian_on_the_chain(self):
         kept, scores = soft_nms(CHAIN, FALLING, sigma=0.5)
         c, b = 0.7 * np.exp(-(0.25**2) / 0.5), 0.8 * np.exp(-2 * (7 / 13) ** 2 / 0.5)

@@ -44,6 +44,11 @@ def test_computed_once_per_size_and_not_to_be_written_to():
         first[0] = 0
 
 
+def test_learned_positions_begin_between_0_and_1():
+    for table in LearnedGridPositions(32).parameters():
+        assert 0 <= table.numpy().min() < 0.05 and 0.95 < table.numpy().max() <= 1
+
+
 def test_learned_positions_are_the_column_then_the_row():
     positions = LearnedGridPositions(6)
     found = positions((2, 3)).numpy().reshape(2, 3, 6)
