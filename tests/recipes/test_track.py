@@ -148,3 +148,13 @@ def test_weights_of_a_run_can_be_loaded(finished):
     model = load_weights(out / "weights.npz", track.build_tracker())
     again = track.compare_trackers(model, "at random")
     assert again["TrackFormer"]["objects"] == scores["at random"]["TrackFormer"]["objects"]
+
+
+def test_shipped_weights_keep_identities_that_joining_loses(monkeypatch):
+    settings, folder, frames = track.SHIPPED
+    monkeypatch.setattr(detr, "DETR_SETTINGS", settings)
+    monkeypatch.setattr(track, "SHIPPED_WEIGHTS", folder)
+    monkeypatch.setattr(track, "TRACK_FRAMES", frames)
+    scores = track.compare_trackers(track.load_trained(), "crossing, two classes", 16)
+    assert scores["TrackFormer"]["switches"] < 10 and scores["TrackFormer"]["IDF1"] > 0.85
+    assert scores["IoU"]["switches"] > 1.5 * scores["TrackFormer"]["switches"]
