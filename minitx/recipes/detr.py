@@ -7,7 +7,7 @@ it does is told by COCO's average precision on 1,000 scenes of digits that it ne
 `minitx train detr-shapes` does the same with coloured shapes, which are learned sooner.
 
 Where digits lie is learned first; which they are only after nearly a thousand batches, and then quickly. What is still
-wrong at the end is nearly always the class: so for digits the backbone has a convolution more than it needs for shapes,
+wrong at the end is mostly the class: so for digits the backbone has a convolution more than it needs for shapes,
 and the loss of the class counts twice.
 
 There is nothing to suppress duplicates: queries learn to leave an object to one of them.

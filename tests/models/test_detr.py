@@ -5,6 +5,7 @@ import pytest
 
 from minitx.autograd.randomness import manual_seed
 from minitx.models import DETR, SmallBackbone
+from minitx.models.detr import DetrDecoderLayer, DetrEncoderLayer
 from minitx.nn.module import Module
 from minitx.training import AdamW
 
@@ -196,6 +197,48 @@ def test_every_parameter_learns_and_dropout_is_for_training(changes):
     first = "transformer.decoder.layers.0."
     nothing = {first + "self_attn.in_proj_weight", first + "self_attn.out_proj.weight", first + "norm1.weight"}
     assert still == (set() if changes.get("query_positions_at") == "input" else nothing)
+
+
+class Ear(Module):
+    """A part of a layer that writes down what it is told, and answers with zeros."""
+
+    def forward(self, told, *rest):
+        self.told = told.numpy()
+        return (np.zeros_like(self.told), None) if rest else self.told[..., :8] * 0
+
+
+def test_queries_ask_the_image_with_what_they_told_each_other():
+    manual_seed(0)
+    layer, ear = DetrDecoderLayer(8, 2, 16, 0.0), Ear()
+    layer.multihead_attn = ear
+    x, positions, memory = np.random.default_rng(0).standard_normal((3, 1, 5, 8), dtype=np.float32)
+    layer(x, memory, memory, positions)
+    placed = x + positions
+    attended, _ = layer.self_attn(placed, placed, x, need_weights=False)
+    np.testing.assert_allclose(ear.told, layer.norm1(x + attended).numpy() + positions, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind, norms", [(DetrEncoderLayer, 2), (DetrDecoderLayer, 3)])
+def test_dropout_of_everything_leaves_the_residual_alone(kind, norms):
+    manual_seed(0)
+    layer = kind(8, 2, 16, 1.0).train()
+    x = expected = np.random.default_rng(0).standard_normal((2, 5, 8), dtype=np.float32)
+    for number in range(norms):
+        expected = getattr(layer, f"norm{number + 1}")(expected)
+    more = (x, x) if kind is DetrDecoderLayer else ()
+    np.testing.assert_array_equal(layer(x, *more)[0].numpy(), expected.numpy())
+    layer.linear2 = Ear()
+    layer(x, *more)
+    assert not layer.linear2.told.any()  # the hidden units are dropped, too
+
+
+def test_matrices_of_the_transformer_are_drawn_by_xaviers_rule():
+    manual_seed(0)
+    model = small(hidden_dim=32, dim_feedforward=160)
+    for layer in (*model.transformer.encoder.layers, *model.transformer.decoder.layers):
+        for linear in (layer.linear1, layer.linear2):
+            bound = (6 / sum(linear.weight.shape)) ** 0.5
+            assert 0.97 * bound < np.abs(linear.weight.numpy()).max() <= bound
 
 
 def test_training_fits_two_boxes():
