@@ -212,7 +212,7 @@ def train_recipe(arguments):
     options = defaults | given
     options["out"] = writable_folder(Path(options["out"]))
     os.environ.setdefault("MPLBACKEND", "agg")  # pictures go to files: no window is needed
-    saved = options["out"] / CHECKPOINT_NAME
+    saved = options["out"] / getattr(recipe, "RECORDS_NAME", CHECKPOINT_NAME)  # what --resume goes on from
     before = _last_change(saved)
     try:
         recipe.run(**options)

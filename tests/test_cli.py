@@ -202,6 +202,16 @@ def test_interrupted_training_says_how_to_go_on(recipe, capsys):
     assert told.endswith("minitx: interrupted\n")
 
 
+def test_interrupted_training_that_keeps_records_says_how_to_go_on(recipe, capsys):
+    def action(out):
+        (out / "counted.json").write_text("[]")
+        raise KeyboardInterrupt
+
+    recipe.action, recipe.RECORDS_NAME = action, "counted.json"
+    assert cli.main(["train", "counting"]) == 130
+    assert "to go on from there: minitx train counting --resume\n" in capsys.readouterr().err
+
+
 def test_training_interrupted_before_it_saved_does_not(recipe, capsys):
     recipe.action = interrupted_after(saving=False)
     assert cli.main(["train", "counting"]) == 130

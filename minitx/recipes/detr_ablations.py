@@ -147,7 +147,8 @@ def run(seed=0, epochs=5, out="minitx-detr-ablations", resume=False, quiet=False
     Raises
     ------
     RecipeError
-        If there are records where none are expected, none where some are, or some of another length.
+        If there are records where none are expected, none where some are, or some that are damaged or of another
+        length.
     """
     path = Path(out) / RECORDS_NAME
     if path.is_file() != resume:
@@ -157,7 +158,7 @@ def run(seed=0, epochs=5, out="minitx-detr-ablations", resume=False, quiet=False
             else f"{path} holds earlier trainings; go on with --resume, or start afresh with another --out"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    records = json.loads(path.read_text()) if resume else []
+    records = _earlier_records(path) if resume else []
     if any(len(record["epochs"]) != epochs * VARIANTS[record["variant"]].times for record in records):
         raise RecipeError(f"{path} holds trainings of another length; give --epochs as before")
     done = {(record["variant"], record["seed"]) for record in records}
@@ -181,6 +182,16 @@ def run(seed=0, epochs=5, out="minitx-detr-ablations", resume=False, quiet=False
     return records
 
 
+def _earlier_records(path):
+    """Read the records of trainings that were stopped, or say that the file is none of ours."""
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))
+        [(VARIANTS[record["variant"]], record["seed"], record["epochs"][-1]["AP50"]) for record in records]
+    except (ValueError, LookupError, TypeError) as error:
+        raise RecipeError(f"{path} is damaged, or no file of this experiment; delete it to start afresh") from error
+    return records
+
+
 def train_variant(name, seed=0, epochs=5):
     """Train one variant and measure it after each epoch.
 
@@ -197,6 +208,11 @@ def train_variant(name, seed=0, epochs=5):
         "variant", "seed", "seconds" of the processor, "epochs", a list with what `measure_detections` says after each,
         and "layers", the same after the last epoch for each decoder layer, or for the last alone where only that one
         was trained to predict.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If ctrl-C stopped the training.
     """
     epochs *= VARIANTS[name].times
     trainer = variant_trainer(VARIANTS[name], epochs, seed)
@@ -205,6 +221,8 @@ def train_variant(name, seed=0, epochs=5):
     measured, started = [], time.process_time()
     for epoch in range(1, epochs + 1):
         trainer.fit(epoch)
+        if trainer.stopped:
+            raise KeyboardInterrupt
         layers = outputs_of_layers(trainer.model, images)
         measured.append({"step": trainer.step} | measure_detections(layers[-1], targets, size))
     seconds = time.process_time() - started

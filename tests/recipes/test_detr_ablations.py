@@ -12,6 +12,7 @@ from minitx.recipes.detr_ablations import (
     last_of,
     match_in_order,
     measure_detections,
+    paint_things,
     stored_ablations,
     train_variant,
     variant_trainer,
@@ -65,11 +66,34 @@ def test_it_goes_on_where_it_was_stopped(little, tmp_path, monkeypatch):
     assert [record | {"seconds": 0} for record in again] == [record | {"seconds": 0} for record in whole]
 
 
+def test_ctrl_c_within_a_training_ends_the_run_and_records_nothing_of_it(little, tmp_path, monkeypatch):
+    calls = []
+
+    def paints_until_the_second_training(rng, numbers):
+        calls.append(numbers)
+        if len(calls) == 5:  # two batches and the test scenes of the first training, one batch of the second
+            raise KeyboardInterrupt
+        return paint_things(rng, numbers)
+
+    monkeypatch.setattr(detr_ablations, "paint_things", paints_until_the_second_training)
+    with pytest.raises(KeyboardInterrupt):
+        detr_ablations.run(epochs=1, out=tmp_path, quiet=True)
+    assert len(calls) == 5
+    assert [record["seed"] for record in json.loads((tmp_path / "detr-ablations.json").read_text())] == [0]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '[{"variant": "other", "seed": 0, "epochs": []}]', "[[]]"])
+def test_records_that_are_none_are_refused(little, tmp_path, text):
+    (tmp_path / "detr-ablations.json").write_text(text)
+    with pytest.raises(RecipeError, match="is damaged"):
+        detr_ablations.run(out=tmp_path, resume=True)
+
+
 def test_wrong_use_is_told_before_anything_is_trained(little, tmp_path, monkeypatch):
     monkeypatch.setattr(detr_ablations, "train_variant", None)
     with pytest.raises(RecipeError, match="leave out --resume"):
         detr_ablations.run(out=tmp_path, resume=True)
-    (tmp_path / "detr-ablations.json").write_text('[{"variant": "baseline", "seed": 0, "epochs": [{}]}]')
+    (tmp_path / "detr-ablations.json").write_text('[{"variant": "baseline", "seed": 0, "epochs": [{"AP50": 0}]}]')
     with pytest.raises(RecipeError, match="go on with --resume"):
         detr_ablations.run(out=tmp_path)
     with pytest.raises(RecipeError, match="another length"):
