@@ -137,4 +137,9 @@ def _check_detections(t, frame):
             f"link_detections: detections[{t}] has labels of shape {labels.shape} and boxes of shape {boxes.shape}, "
             "expected (n,) and (n, 4).\nPass one class and one box x0 y0 x1 y1 for each thing that was found."
         )
+    if not np.isfinite(boxes).all():
+        raise ValueError(
+            f"link_detections: a box of detections[{t}] has a coordinate that is no finite number.\n"
+            "Look at what made it; leave out boxes that are none."
+        )
     return boxes, labels

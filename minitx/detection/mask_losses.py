@@ -58,7 +58,8 @@ def sigmoid_focal_loss(input, target, alpha=0.25, gamma=2.0):
     Raises
     ------
     ValueError
-        If the shapes differ or masks have no pixels, or for `alpha` outside 0-1 or `gamma` below 0.
+        If the shapes differ, masks have no pixels or a target is not within 0-1; for `alpha` outside 0-1 or `gamma`
+        below 0.
 
     References
     ----------
@@ -71,7 +72,7 @@ def sigmoid_focal_loss(input, target, alpha=0.25, gamma=2.0):
     array([0.087, 1.47 ])
     """
     target = _true_pixels("sigmoid_focal_loss", input, target)
-    if not (alpha is None or 0 <= alpha <= 1) or gamma < 0:
+    if not (alpha is None or 0 <= alpha <= 1) or not gamma >= 0:
         raise ValueError(
             f"sigmoid_focal_loss: alpha={alpha} and gamma={gamma}, expected alpha from 0 to 1 or None and gamma of at "
             "least 0; 0.25 and 2 are the published ones."
@@ -122,7 +123,7 @@ def dice_loss(input, target):
     Raises
     ------
     ValueError
-        If the shapes differ or masks have no pixels.
+        If the shapes differ, masks have no pixels or a target is not within 0-1.
 
     References
     ----------
@@ -155,6 +156,11 @@ def _true_pixels(op, input, target):
         raise ValueError(
             f"{op}: input has shape {input.shape} and target {target.shape}; give M masks with at least one pixel "
             "each, logits and truth of the same shape (M, H, W); mask[None] is one."
+        )
+    if not (target.min(initial=0) >= 0 and target.max(initial=1) <= 1):
+        raise ValueError(
+            f"{op}: target has values from {target.min()} to {target.max()}, but is 1 inside and 0 outside.\n"
+            "Pass a comparison such as pixels > 127, or segments == number."
         )
     return _mask_rows(target.astype(input.dtype, copy=False))
 

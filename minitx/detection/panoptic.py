@@ -193,7 +193,7 @@ def merge_panoptic(outputs, is_thing, size=None, threshold=0.85, speck=4):
     Raises
     ------
     ValueError
-        If the shapes do not belong together.
+        If the shapes do not belong together, or there are NaN among the numbers.
 
     Notes
     -----
@@ -223,6 +223,11 @@ def merge_panoptic(outputs, is_thing, size=None, threshold=0.85, speck=4):
             f"merge_panoptic: pred_logits have shape {logits.shape}, pred_masks {masks.shape}, and is_thing names "
             f"{len(is_thing)} classes.\n"
             "Pass logits (B, Q, C+1), the last class being 'no object', and masks (B, Q, h, w)."
+        )
+    if np.isnan(logits).any() or np.isnan(masks).any():
+        raise ValueError(
+            "merge_panoptic: pred_logits or pred_masks hold numbers that are none (NaN).\n"
+            "Look at what made them: training that has gone astray, or a damaged image."
         )
     probabilities = softmax(logits, axis=-1)
     labels, scores = probabilities.argmax(axis=-1), probabilities.max(axis=-1)

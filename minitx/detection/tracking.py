@@ -180,6 +180,7 @@ class TrackingEvaluator:
 
     def add(self, predictions, targets):
         """Add one video, in the form that `match_video` takes."""
+        predictions, targets = list(predictions), list(targets)
         matches = match_video(predictions, targets, self.threshold)
         counts = identity_overlaps(predictions, targets, self.threshold)
         self.objects += sum(len(frame["identities"]) for frame in targets)
@@ -244,7 +245,7 @@ def check_tracks(what, frames):
     Raises
     ------
     ValueError
-        If the number of identities is not that of the boxes, or a frame has the same identity twice.
+        If the number of identities is not that of the boxes, they are no whole numbers, or a frame has one twice.
 
     Examples
     --------
@@ -256,7 +257,13 @@ def check_tracks(what, frames):
     """
     checked = []
     for t, frame in enumerate(frames):
-        identities = np.asarray(frame["identities"], dtype=np.int64)
+        identities = np.asarray(frame["identities"])
+        if identities.size and identities.dtype.kind not in "iu":
+            raise ValueError(
+                f"{what}[{t}] has identities of {identities.dtype}, {identities.tolist()}.\n"
+                "Give whole numbers; np.unique(names, return_inverse=True) turns names into numbers."
+            )
+        identities = identities.astype(np.int64)
         boxes = np.asarray(frame["boxes"], dtype=np.float64)
         if boxes.size == 0:
             boxes = boxes.reshape(0, 4)

@@ -101,6 +101,7 @@ def test_what_comes_later_gets_new_identities_and_frames_keep_what_they_hold():
         (lambda: link_detections([], by="looks"), "there is no cost 'looks'"),
         (lambda: link_detections([], patience=-1), "patience=-1"),
         (lambda: link_detections([{"labels": [1], "boxes": boxes_at((0, 0), (9, 9))}]), "detections[0] has labels"),
+        (lambda: link_detections(video(boxes_at((0, 0)), boxes_at((np.nan, 0))), "distance"), "a box of detections[1]"),
     ],
 )
 def test_what_does_not_fit_is_refused(call, complaint):

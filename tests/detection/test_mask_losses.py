@@ -65,6 +65,10 @@ class TestDice:
         (lambda: dice_loss(np.zeros((2, 0)), np.zeros((2, 0))), "at least one pixel"),
         (lambda: sigmoid_focal_loss(np.zeros((1, 4)), np.zeros((1, 4)), alpha=2.0), "alpha=2.0 and gamma=2.0"),
         (lambda: sigmoid_focal_loss(np.zeros((1, 4)), np.zeros((1, 4)), gamma=-1.0), "gamma=-1.0"),
+        (lambda: sigmoid_focal_loss(np.zeros((1, 4)), np.zeros((1, 4)), gamma=np.nan), "gamma=nan"),
+        (lambda: sigmoid_focal_loss(np.zeros((1, 2)), np.array([[0, 255]], np.uint8)), "values from 0 to 255"),
+        (lambda: dice_loss(np.zeros((1, 2)), np.array([[0.0, -1.0]])), "values from -1.0 to 0.0"),
+        (lambda: dice_loss(np.zeros((1, 2)), np.array([[0.0, np.nan]])), "values from nan to nan"),
     ],
 )
 def test_messages(call, complaint):

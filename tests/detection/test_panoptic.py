@@ -236,3 +236,10 @@ class TestMerge:
         with pytest.raises(ValueError, match="merge_panoptic: pred_logits have shape") as caught:
             merge_panoptic({"pred_logits": np.zeros(logits), "pred_masks": np.zeros(masks)}, IS_THING)
         assert len(str(caught.value).splitlines()) == 2
+
+    @pytest.mark.parametrize("name", ["pred_logits", "pred_masks"])
+    def test_nan_is_an_error_and_no_empty_picture(self, name):
+        outputs = {"pred_logits": queries([0, 2]), "pred_masks": np.zeros((1, 2, 4, 4))}
+        outputs[name][0, 0, 0] = np.nan
+        with pytest.raises(ValueError, match="numbers that are none"):
+            merge_panoptic(outputs, IS_THING)

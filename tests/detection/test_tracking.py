@@ -169,6 +169,13 @@ def test_videos_add_up_and_identities_of_one_mean_nothing_in_another():
     assert (found["switches"], found["IDF1"], found["objects"]) == (0, 1.0, 4)
 
 
+def test_videos_may_be_generators():
+    evaluator = TrackingEvaluator()
+    evaluator.add(iter([frame(i7=A)] * 2), iter([frame(i1=A)] * 2))
+    found = evaluator.summarize()
+    assert (found["objects"], found["MOTA"], found["IDF1"]) == (2, 1, 1)
+
+
 def test_overlaps_count_frames():
     counts = identity_overlaps([frame(i9=A, i7=B), frame(i7=A), frame(i7=A)], [frame(i1=A)] * 3)
     np.testing.assert_array_equal(counts, [[2], [1]])  # 7, then 9
@@ -190,6 +197,7 @@ def test_videos_without_frames_things_or_predictions():
         ([frame(i1=A)], [], "predictions have 1 frames and targets 0"),
         ([{"identities": [1, 1], "boxes": [A, B]}], [frame()], "predictions[0] has two boxes of identity 1"),
         ([frame()], [{"identities": [1], "boxes": [A, B]}], "targets[0] has identities of shape (1,) and boxes of"),
+        ([frame()], [{"identities": [1.5], "boxes": [A]}], "targets[0] has identities of float64, [1.5]"),
         ([frame()], [{"identities": [1], "boxes": A}], "boxes of shape (4,), expected (n,) and (n, 4)"),
     ],
 )
