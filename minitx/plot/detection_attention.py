@@ -1,7 +1,7 @@
 """Where a detector looks: the encoder from chosen points of an image, the decoder for each object that was found.
 
-In DETR the encoder's attention of one cell tends to cover the object that the cell lies on; the decoder's, for the
-query that found an object, tends to lie on what fixes the object's edges. Weights form a grid, one for each cell.
+In the paper the encoder's attention of one cell covers the object that the cell lies on; the decoder's, for the query
+that found an object, lies on what fixes the object's edges. Weights form a grid, one for each cell.
 Source: Carion et al. 2020, "End-to-end object detection with Transformers", figures 3 and 6.
 Lecture concept: learned queries, decoder attention, encoder attention (D0 D1). Notebook: 22.
 """
