@@ -74,7 +74,7 @@ def draw_panoptic(images, maps, names, is_thing):
         ax.set_ylabel(row)
     patches = [Patch(color=colours[label], label=names[label]) for label in sorted(occurring)]
     if patches:
-        beside = int(wide / (0.6 + 0.09 * max(map(len, names))))
+        beside = int(wide / (0.5 + 0.06 * max(map(len, names))))
         figure.legend(handles=patches, loc="outside lower center", ncols=max(1, min(len(patches), beside)))
     return figure
 

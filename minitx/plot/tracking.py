@@ -20,7 +20,7 @@ FRAME_ADVICE = 'Pass one dict for each frame, with "identities" (n,) and "boxes"
 
 
 @styled
-def draw_film_strip(frames, tracks, columns=8):
+def draw_film_strip(frames, tracks, columns=8, first=1):
     """Draw the frames of a video with the boxes that were found, in the colours of their identities.
 
     Parameters
@@ -31,6 +31,8 @@ def draw_film_strip(frames, tracks, columns=8):
         by name, the video is shown once for each.
     columns : int
         Frames in a row.
+    first : int
+        Number of the first frame that is shown, where they are part of a longer video.
 
     Returns
     -------
@@ -47,6 +49,8 @@ def draw_film_strip(frames, tracks, columns=8):
     >>> figure = draw_film_strip(np.zeros((2, 8, 8)), [track, track])
     >>> [ax.get_title() for ax in figure.axes]
     ['frame 1', 'frame 2']
+    >>> [ax.get_title() for ax in draw_film_strip(np.zeros((2, 8, 8)), [track, track], first=6).axes]
+    ['frame 6', 'frame 7']
     """
     what = "draw_film_strip: "
     pictures = as_pictures(what + "frames", frames)
@@ -64,7 +68,7 @@ def draw_film_strip(frames, tracks, columns=8):
         axes = part.subplots(rows, columns, squeeze=False).ravel()
         for ax in axes[len(pictures) :]:
             ax.remove()
-        for number, (ax, picture, (identities, boxes)) in enumerate(zip(axes, pictures, some), start=1):
+        for number, (ax, picture, (identities, boxes)) in enumerate(zip(axes, pictures, some), start=first):
             show_picture(ax, picture)
             clear_ticks(ax)
             ax.set_title(f"frame {number}", fontsize=8, fontweight="normal", pad=3)
