@@ -19,7 +19,7 @@ help:
 	@echo "make lab          open the lecture notebooks in JupyterLab"
 	@echo "make notebooks    execute every notebook and write its outputs in place"
 	@echo "make check-notebooks   execute every notebook and write nothing"
-	@echo "make parity       compare with PyTorch, SciPy, sacrebleu (installs them; TORCH=torch==2.13.0 picks a version)"
+	@echo "make parity       compare with PyTorch, SciPy and others (installs them; TORCH=torch==2.13.0 picks a version)"
 	@echo "make bench        measure the speed; make bench-smoke only tries that the benchmarks run"
 	@echo "make lint         check the style; make format mends it"
 	@echo "make clean        remove $(VENV) and everything that can be made again"

@@ -62,6 +62,20 @@ def test_readme_names_the_two_commands_first():
     assert len(rows) >= 10
 
 
+def test_overview_has_a_row_for_every_room_with_what_it_may_use():
+    text = (CHECKOUT / "docs" / "index.md").read_text(encoding="utf-8")
+    rooms = {path.parent.name for path in (CHECKOUT / "minitx").glob("*/__init__.py")}
+    assert rooms == set(re.findall(r"^\| `minitx/(\w+)` \| .* \| .* \|$", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/lecture_map.md", "notebooks/README.md", "CHANGELOG.md"])
+def test_every_notebook_stands_in_the_pages_that_list_them(page):
+    text = (CHECKOUT / page).read_text(encoding="utf-8")
+    named = r"(?<!\d)(\d\d) [a-zA-Z]" if page == "CHANGELOG.md" else r"\b(\d\d)_\w+\.ipynb"
+    numbers = {path.name[:2] for path in (CHECKOUT / "notebooks").glob("[0-9]*.ipynb")}
+    assert numbers <= set(re.findall(named, text)), sorted(numbers - set(re.findall(named, text)))
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
