@@ -1,6 +1,6 @@
 """DETR with a mask head: each query that found something, a thing or stuff, also says which pixels are its own.
 
-    maps_qh = softmax((W_q hidden_q)_h · (W_k memory)_h / √d)       where query q looks, once for each head h: h x w
+    maps_qh = softmax((W_q hidden_q)_h · (W_k (memory + positions))_h / √d)     where q looks, for each head h: h x w
     x = relu(W features + conv(maps_q))                             coarse: what is there, and where q looks
     x = relu(up(conv(x)) + lateral(pixels))                         twice as fine, with edges that the pixels show
     x = relu(up(conv(x)) + lateral(pixels))                         ... up to the size of the image
@@ -8,7 +8,7 @@
 
 All masks come at once, each from one query alone: the same head, applied to the maps of every query. Features and
 laterals are those of the image, computed once for all its queries. That two masks want one pixel is settled later, by
-`merge_panoptic`.
+`merge_panoptic`. (The published program leaves the positions out of the maps.)
 
 Source: Carion et al. 2020, "End-to-end object detection with transformers", section 4.4 and figure 8 (there the
 laterals are the earlier stages of a ResNet, hence "FPN", Lin et al. 2017; here two small convolutions make them).

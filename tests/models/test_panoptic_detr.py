@@ -68,6 +68,22 @@ def test_maps_are_the_weights_of_multi_head_attention():
         np.testing.assert_allclose(maps(hidden, keys, mask).numpy(), weights.numpy().swapaxes(1, 2), atol=1e-6)
 
 
+def test_maps_tell_places_apart_where_the_image_looks_the_same():
+    model = small_model()
+    encoded = model.detr.encode(pictures(1, 3, 32, 32))
+    encoded = encoded._replace(memory=encoded.memory * 0)
+    maps = model.maps(encoded, model.detr.decode(encoded)[-1]).numpy()
+    assert maps.std(axis=(3, 4)).min() > 1e-4  # by their positions
+
+
+def test_middle_grey_is_nothing_to_the_laterals():
+    model, grey = small_model(), np.full((1, 3, 32, 32), 0.5, np.float32)
+    features, maps = pictures(1, 16, 8, 8), pictures(1, 5, 4, 8, 8)
+    before = model.mask_head(grey, features, maps).numpy()
+    model.mask_head.fine_lateral.weight.writable()[...] = 0
+    np.testing.assert_array_equal(model.mask_head(grey, features, maps).numpy(), before)
+
+
 def test_each_mask_comes_from_its_query_alone():
     model, images = small_model(), pictures(2, 3, 32, 32)
     encoded = model.detr.encode(images)

@@ -98,21 +98,28 @@ def test_the_loss_falls(monkeypatch):
     assert history["loss"][-1] < history["loss"][0] - 1
 
 
-def test_masks_are_compared_with_those_of_their_own_segments():
+def test_masks_are_compared_with_those_of_their_own_segments_as_the_last_layer_matches_them():
+    manual_seed(0)
     model, criterion = panoptic.build_panoptic(), panoptic.panoptic_criterion()
+    for parameter in (model.bbox_attention.q_linear.weight, model.mask_head.from_maps.weight):
+        parameter.writable()[...] *= 100  # so that the masks of different queries differ
     images, labels, boxes, segments = panoptic.paint_panoptic_scenes(np.random.default_rng(0), 3)
     with no_grad():
         _, scores = panoptic.panoptic_loss(model, images, labels, boxes, segments, criterion)
         outputs = model(images)
     targets = panoptic.panoptic_targets(labels, segments, boxes)
     masks = outputs["pred_masks"].numpy()
-    pairs = [
-        dice_loss(masks[image, [query]], targets[image]["masks"][[segment]].astype(float)).item()
-        for image, match in enumerate(criterion.matcher(outputs, targets))
-        for query, segment in zip(*match)
-    ]
-    assert len(pairs) == (labels >= 0).sum()
-    assert scores["loss_dice"] == pytest.approx(np.mean(pairs), rel=1e-4)
+    wanted, of_first_layer = (
+        [
+            dice_loss(masks[image, [query]], targets[image]["masks"][[segment]].astype(float)).item()
+            for image, match in enumerate(criterion.matcher(layer, targets))
+            for query, segment in zip(*match)
+        ]
+        for layer in (outputs, outputs["aux_outputs"][0])
+    )
+    assert len(wanted) == (labels >= 0).sum()
+    assert scores["loss_dice"] == pytest.approx(np.mean(wanted), rel=1e-4)
+    assert abs(np.mean(of_first_layer) / np.mean(wanted) - 1) > 1e-3
 
 
 def test_more_segments_than_queries(monkeypatch):
