@@ -248,7 +248,7 @@ def follow_video(model, frames, start=0.8, keep=0.3, patience=3, crowd=0.5):
     Raises
     ------
     ValueError
-        If `frames` has another rank.
+        If `frames` has another rank, or `patience` is negative.
     """
     frames = np.asarray(frames)
     if frames.ndim != 4:
@@ -256,6 +256,8 @@ def follow_video(model, frames, start=0.8, keep=0.3, patience=3, crowd=0.5):
             f"follow_video: frames have shape {frames.shape}, expected (T, 3, H, W).\n"
             "Pass one video at a time; frame[None] makes a video of one."
         )
+    if patience < 0:
+        raise ValueError(f"follow_video: patience={patience} frames.\nGive 0 or more.")
     if len(frames) == 0:
         return []
     encoded = model.detr.encode(frames)

@@ -213,6 +213,8 @@ def tracking_exam(kind, count=None):
     >>> videos.shape, len(targets[0]), targets[0][0]["identities"]
     ((1, 16, 3, 32, 32), 16, array([0, 1]))
     """
+    if kind not in EXAM_KINDS:
+        raise ValueError(f"tracking_exam: there is no kind {kind!r} of video.\nChoose one of {', '.join(EXAM_KINDS)}.")
     rng = np.random.default_rng([TRACK_EXAM_SEED, list(EXAM_KINDS).index(kind)])
     count = TRACK_EXAM_VIDEOS if count is None else count
     videos, labels, boxes = EXAM_KINDS[kind](rng, count, TRACK_FRAMES, split="test")

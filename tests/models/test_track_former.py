@@ -254,3 +254,8 @@ def test_a_video_is_followed_as_its_frames_one_by_one():
     wanted = np.concatenate([centre - side / 2, centre + side / 2], axis=-1) * size
     np.testing.assert_allclose(frames[1]["boxes"], wanted, atol=1e-4)
     assert frames[1]["identities"].tolist() == list(range(10))
+
+
+def test_patience_below_nothing_is_refused():
+    with pytest.raises(ValueError, match="patience=-1"):
+        follow_video(None, np.zeros((1, 3, 32, 32), np.float32), patience=-1)

@@ -140,7 +140,7 @@ def test_duplicates_have_the_same_class_and_overlap_by_more_than_half():
 
 def test_suppression_helps_where_the_duplicate_comes_before_another_object():
     here, there = [0.5, 0.5, 0.4, 0.4], [0.1, 0.1, 0.2, 0.2]
-    outputs = outputs_of((0, here), (0, here), (0, there))
+    outputs = outputs_of((0, here), (0, [0.5, 0.5, 0.4, 0.3]), (0, there))
     outputs["pred_logits"][0, 2, 0] = 3  # less sure
     targets = [{"labels": np.array([0, 0]), "boxes": np.array([here, there])}]
     measured = measure_detections(outputs, targets, (40, 40))

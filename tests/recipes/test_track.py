@@ -158,3 +158,8 @@ def test_shipped_weights_keep_identities_that_joining_loses(monkeypatch):
     scores = track.compare_trackers(track.load_trained(), "crossing, two classes", 16)
     assert scores["TrackFormer"]["switches"] < 10 and scores["TrackFormer"]["IDF1"] > 0.85
     assert scores["IoU"]["switches"] > 1.5 * scores["TrackFormer"]["switches"]
+
+
+def test_a_kind_of_video_that_there_is_not():
+    with pytest.raises(ValueError, match="no kind 'loops' of video.\nChoose one of at random, crossing"):
+        track.tracking_exam("loops")
