@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minitx.detection.boxes import box_area
+
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALL_POINTS = np.linspace(0, 1, 101)
 AREA_RANGES = {  # of objects and of detections, in square pixels; both ends belong to it
@@ -177,7 +179,7 @@ class CocoEvaluator:
         ignored = crowd | _outside_ranges(objects["area"][there])
         overlaps = crowd_overlaps(boxes, objects["boxes"][there], crowd)
         hit, excused = match_detections(overlaps, crowd, ignored)
-        excused |= ~hit & _outside_ranges(_areas(boxes))[:, None]
+        excused |= ~hit & _outside_ranges(box_area(boxes))[:, None]
         return ImageMatches(scores, hit, excused, (~ignored).sum(axis=1))
 
     def _checked(self, what, i, image, more):
@@ -190,7 +192,7 @@ class CocoEvaluator:
             )
         boxes = np.asarray(image["boxes"], np.float64)
         fields = {"boxes": boxes.reshape(0, 4) if boxes.size == 0 else boxes, "labels": np.asarray(image["labels"])}
-        defaults = {"area": lambda: _areas(fields["boxes"]), "iscrowd": lambda: np.zeros(len(fields["boxes"]))}
+        defaults = {"area": lambda: box_area(fields["boxes"]), "iscrowd": lambda: np.zeros(len(fields["boxes"]))}
         if fields["boxes"].ndim != 2 or fields["boxes"].shape[1] != 4:
             raise ValueError(f"{where}: boxes have shape {boxes.shape}.\nGive (n, 4): left, top, right, bottom.")
         if not np.isfinite(boxes).all() or (fields["boxes"][:, 2:] < fields["boxes"][:, :2]).any():
@@ -263,7 +265,7 @@ def crowd_overlaps(boxes, objects, crowd):
     high = np.minimum(boxes[:, None, 2:], objects[:, 2:])
     width, height = np.moveaxis(np.maximum(high - low, 0), -1, 0)
     shared = width * height
-    whole = _areas(boxes)[:, None] + np.where(crowd, shared, _areas(objects)) - shared
+    whole = box_area(boxes)[:, None] + np.where(crowd, shared, box_area(objects)) - shared
     return np.divide(shared, whole, out=np.zeros_like(shared), where=shared > 0)
 
 
@@ -351,10 +353,6 @@ def precision_at_recalls(hit, ignored, num_objects):
     best = np.concatenate([best, np.zeros((len(best), 1))], axis=1)
     place = np.stack([np.searchsorted(row, RECALL_POINTS) for row in recall])
     return recall.max(axis=1, initial=0), np.take_along_axis(best, place, axis=1), place
-
-
-def _areas(boxes):
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
 
 
 def _outside_ranges(areas):

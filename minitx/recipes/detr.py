@@ -203,7 +203,7 @@ def load_trained(world="digits"):
     return load_weights(SHIPPED_WEIGHTS / f"{name}.npz", build_detr(world))
 
 
-def detr_trainer(model, world="digits", epochs=32, seed=0, quiet=False, eos_coef=DETR_EOS, matcher=None):
+def detr_trainer(model, world="digits", epochs=32, seed=0, quiet=False):
     """Return the `Trainer` of this recipe.
 
     Parameters
@@ -217,10 +217,6 @@ def detr_trainer(model, world="digits", epochs=32, seed=0, quiet=False, eos_coef
         Of the scenes.
     quiet : bool
         Show no progress bar.
-    eos_coef : float
-        Weight of the class "no object" in the loss.
-    matcher : callable, optional
-        Who answers for whom; a `HungarianMatcher` by default.
     """
     kinds = detection_world(world)
 
@@ -230,7 +226,7 @@ def detr_trainer(model, world="digits", epochs=32, seed=0, quiet=False, eos_coef
     loader = DataLoader(np.arange(DETR_EPOCH_STEPS * DETR_BATCH), batch_size=DETR_BATCH, seed=seed, transform=paint)
     unseen = kinds.paint(np.random.default_rng([EXAM_SEED, seed]), VALIDATION_SCENES)
     weights = {"loss_ce": kinds.class_weight, "loss_bbox": 5.0, "loss_giou": 2.0}
-    criterion = SetCriterion(len(kinds.classes), matcher or HungarianMatcher(), weights, eos_coef)
+    criterion = SetCriterion(len(kinds.classes), HungarianMatcher(), weights, DETR_EOS)
     total = epochs * len(loader)
     return Trainer(
         model,
