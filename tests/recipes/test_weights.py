@@ -91,7 +91,8 @@ def test_shipped_files_are_small_and_their_makers_are_named():
     for path in SHIPPED_WEIGHTS.glob("*.npz"):
         assert path.stat().st_size <= LARGEST_FILE
         (row,) = [row for row in rows if row.startswith(f"| `{path.name}`")]
-        maker = re.search(r"\| `minitx[ .].*` \(seed \d+, \d+ epochs\) \|", row)
+        maker = re.search(r"\| `minitx[ .].*` \(seed \d+, \d+ epochs(?:, from `(.*)` on)?\) \|", row)
         assert maker, f"the row of {path.name} does not say by which command, seed and epochs it was made"
+        assert maker[1] is None or (SHIPPED_WEIGHTS / maker[1]).is_file()
         with np.load(path, allow_pickle=False) as archive:
             assert {archive[name].dtype.name for name in archive.files} <= {"float16", "int64"}
