@@ -11,7 +11,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import assignment, complexity, engine_overhead, import_time, recurrent_step, vit_step
+from benchmarks import (
+    assignment,
+    complexity,
+    decoding,
+    engine_overhead,
+    import_time,
+    inference,
+    recurrent_step,
+    vit_step,
+)
 from benchmarks.harness import CHECKOUT, Plan, describe_machine, format_tables, has_torch, pin
 
 PAGE = CHECKOUT / "docs" / "performance.md"
@@ -19,7 +28,8 @@ PAGE = CHECKOUT / "docs" / "performance.md"
 BENCHMARKS = dict.fromkeys(vit_step.SIZES, vit_step.measure)
 BENCHMARKS |= {"engine-overhead": engine_overhead.measure, "import-time": import_time.measure}
 PARTS = {"measured": list(BENCHMARKS)}  # of the page, by mark
-ALONE = {"recurrent": recurrent_step.measure, "complexity": complexity.measure, "assignment": assignment.measure}
+ALONE = {"inference": inference.measure, "decoding": decoding.measure}
+ALONE |= {"recurrent": recurrent_step.measure, "complexity": complexity.measure, "assignment": assignment.measure}
 PARTS |= {name: [name] for name in ALONE}
 BENCHMARKS |= ALONE
 
