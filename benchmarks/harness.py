@@ -6,6 +6,7 @@ this process hands the baton round through pipes: one side works, the others sle
 where both sides met the same weather, and the median of these ratios is reported.
 """
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import json
@@ -14,6 +15,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -130,6 +132,21 @@ def spread(values, unit=""):
 def ratio(turns, above, below):
     """Format the ratio of two times: taken turn by turn, then the median, with the range."""
     return spread(times[above] / times[below] for times in turns)
+
+
+def step_row(table, size, module, arguments, plan):
+    """Time the step that `module`_minitx and `module`_torch build on the same data, and return the row of a table."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        sides = [stack.enter_context(Side(f"{module}_minitx", folder=folder, **arguments))]
+        if has_torch():
+            sides.append(stack.enter_context(Side(f"{module}_torch", folder=folder, **arguments)))
+        turns = take_turns(sides, plan)
+    cells = {"size": size, "minitx": milliseconds(turns, "minitx")}
+    if has_torch():
+        cells["PyTorch"] = milliseconds(turns, "PyTorch")
+        cells["minitx / PyTorch"] = ratio(turns, "minitx", "PyTorch")
+        cells["gradients agree to"] = f"{sides[1].facts['difference']:.0e}"
+    return Row(table, cells)
 
 
 def format_tables(rows):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.vit_step_torch import below, difference
+from benchmarks.agreement import below, difference
 
 
 def setup(folder, kind, batch, steps, input_size, hidden_size):

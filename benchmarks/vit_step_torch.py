@@ -1,11 +1,10 @@
 """The ViT training step in PyTorch eager: the same model from `torch.nn`, with the weights that minitx left."""
 
-from pathlib import Path
-
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
+
+from benchmarks.agreement import agreement, below, left_step
 
 
 class VisionTransformer(nn.Module):
@@ -41,35 +40,20 @@ class VisionTransformer(nn.Module):
 
 def setup(folder, batch, **size):
     """Build the step, and make sure that it computes what minitx computes."""
-    with np.load(Path(folder) / "step.npz") as file:
-        arrays = {name: torch.from_numpy(file[name]) for name in file.files}
+    left = left_step(folder)
+    weights = {name: torch.from_numpy(array) for name, array in below("weights/", left).items()}
     model = VisionTransformer(**size).train()
-    model.load_state_dict(below("weights/", arrays), strict=True)
+    model.load_state_dict(weights, strict=True)
     optimizer = torch.optim.Adam(model.parameters())
-    images, labels = arrays["images"], arrays["labels"]
+    images, labels = torch.from_numpy(left["images"]), torch.from_numpy(left["labels"])
 
     loss = cross_entropy(model(images), labels)
     loss.backward()
-    difference("loss", loss.detach(), arrays["loss"], allowed=1e-5)
-    gradients = below("gradients/", arrays)
-    differences = [difference(name, p.grad, gradients[name], allowed=1e-3) for name, p in model.named_parameters()]
+    found = agreement(model, loss.item(), left)
 
     def step():
         optimizer.zero_grad()
         cross_entropy(model(images), labels).backward()
         optimizer.step()
 
-    return {"difference": max(differences)}, {"PyTorch": step}
-
-
-def below(prefix, arrays):
-    """Return the arrays whose names begin with `prefix`, under the rest of their names."""
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-
-
-def difference(name, ours, theirs, allowed):
-    """Return the largest difference relative to the largest entry; refuse one that is more than rounding."""
-    largest = ((ours - theirs).abs().max() / theirs.abs().max()).item()
-    if not largest <= allowed:
-        raise AssertionError(f"{name}: PyTorch and minitx differ by {largest:.1e}; the sides compute not the same.")
-    return largest
+    return {"difference": found}, {"PyTorch": step}
