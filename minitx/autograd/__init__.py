@@ -11,9 +11,10 @@ from minitx.autograd.checking import GradientError, check_gradients
 from minitx.autograd.derivatives import hessian_vector_product, jacobian, sequential_jacobian, vjp
 from minitx.autograd.graphs import graph
 from minitx.autograd.memory import keep_freed_memory
-from minitx.autograd.ops import elementary, fused
+from minitx.autograd.ops import elementary, fused, pullback_wanted
 from minitx.autograd.randomness import generator, manual_seed
 from minitx.autograd.tensor import Tensor, is_grad_enabled, no_grad, tensor
+from minitx.autograd.watching import watch_ops
 
 __all__ = [
     "GradientError",
@@ -30,9 +31,11 @@ __all__ = [
     "jacobian",
     "manual_seed",
     "no_grad",
+    "pullback_wanted",
     "sequential_jacobian",
     "tensor",
     "vjp",
+    "watch_ops",
 ]
 
 keep_freed_memory()

@@ -11,11 +11,13 @@ memory allows. Source: Griewank & Walther 2008, section 3.2. Notebook: 00.
 """
 
 from operator import attrgetter
+from time import perf_counter
 
 import numpy as np
 
 from minitx.autograd.ops import argument_name, elementary
 from minitx.autograd.tensor import Tensor, made
+from minitx.autograd.watching import _op_watchers, report_op
 
 _birth_of = attrgetter("birth")
 
@@ -213,6 +215,7 @@ def _propagate(output, seed, retain, leaves=None, wanted=None, create_graph=Fals
             raise GraphError(_stale(node))
         if g is None or not pairs:
             continue
+        started = _op_watchers and not create_graph and perf_counter()
         if not create_graph:
             g = g.view()
             g.setflags(write=False)  # a rule that wrote to it would falsify what other rules get
@@ -231,6 +234,8 @@ def _propagate(output, seed, retain, leaves=None, wanted=None, create_graph=Fals
             else:
                 pending[target] = np.asarray(held + gradient)
                 owned.add(target)
+        if started:
+            report_op("backward", node, started)
         if not retain:
             node.release()
     if create_graph:

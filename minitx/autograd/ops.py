@@ -11,10 +11,12 @@ Source: the vector-Jacobian-product view of reverse mode, Baydin et al. 2018, se
 
 import functools
 import inspect
+from time import perf_counter
 
 import numpy as np
 
 from minitx.autograd.tensor import Node, Tensor, _mode, made
+from minitx.autograd.watching import _op_watchers, report_op
 
 
 def elementary(*rules, every=None):
@@ -65,7 +67,8 @@ def fused(kernel=None, *, twin=None):
         `kernel(*arrays, **options) -> (output, pullback)`. `pullback(g)` gives the gradient of the first argument, or a
         tuple of gradients aligned with the leading positional arguments (None: not differentiable, or absent). Where
         skipping unneeded gradients pays, `pullback` is itself a tuple of one function `g -> gradient` (or None) per
-        argument. It must not write to `g`, to the arguments or to what it saved.
+        argument. It must not write to `g`, to the arguments or to what it saved. A kernel that can save much work where
+        nobody will ask for the pullback finds that out from `pullback_wanted`.
     twin : callable, optional
         The same function composed of elementary ops. Second derivatives go through it.
 
@@ -88,13 +91,38 @@ def fused(kernel=None, *, twin=None):
     """
     if kernel is None:
         return functools.partial(fused, twin=twin)
-    op = _make_op(kernel, finish=lambda result: _with_pullback(op, result)[0])
+    op = _make_op(kernel)
     op.rules, op.every, op.fused, op.twin = (), None, True, twin
     return op
 
 
-def _make_op(kernel, finish=None):
-    """Wrap `kernel`: arrays go straight through (`finish` picks the output), Tensors are recorded."""
+def pullback_wanted():
+    """Tell a fused kernel whether anybody will ask for its pullback; if not, `return y, None` does.
+
+    True inside a call that is recorded, and for whoever calls `op.kernel` by hand. False where nothing can be recorded:
+    on plain arrays, under `no_grad`, on Tensors that want no gradient. Worth asking only where it saves much: what is
+    cheap is better computed in the pullback itself.
+
+    Examples
+    --------
+    >>> @fused
+    ... def square(x):
+    ...     if not pullback_wanted():
+    ...         return x * x, None
+    ...     slope = 2 * x
+    ...     return x * x, lambda g: g * slope
+    >>> square(np.array([3.0]))
+    array([9.])
+    >>> x = Tensor([3.0], requires_grad=True)
+    >>> square(x).backward()
+    >>> x.grad
+    array([6.], dtype=float32)
+    """
+    return _mode.pullback_wanted
+
+
+def _make_op(kernel):
+    """Wrap `kernel`: arrays go straight through, Tensors are recorded."""
 
     @functools.wraps(kernel)
     def op(*arguments, **options):
@@ -105,18 +133,25 @@ def _make_op(kernel, finish=None):
             if isinstance(argument, Tensor):
                 return record(op, arguments, options)
         try:
-            result = kernel(*arguments, **options)
+            if op.fused:
+                return _run_fused(op, arguments, options, wanted=False)[0]
+            return kernel(*arguments, **options)
         except (ValueError, IndexError, TypeError) as error:
             raise explained(error, op, arguments) from error
-        return result if finish is None else finish(result)
 
     op.kernel = kernel
     op.title = kernel.__name__.rstrip("_")  # what messages and pictures call it
     return op
 
 
-def _with_pullback(op, result):
-    """Return `result` if it is a pair, as that of a fused kernel must be."""
+def _run_fused(op, values, options, wanted):
+    """Call a fused kernel, which may ask whether its pullback is wanted; return the output and the pullback."""
+    before = _mode.pullback_wanted
+    _mode.pullback_wanted = wanted
+    try:
+        result = op.kernel(*values, **options)
+    finally:
+        _mode.pullback_wanted = before
     if type(result) is tuple and len(result) == 2:
         return result
     raise TypeError(
@@ -127,6 +162,7 @@ def _with_pullback(op, result):
 
 def record(op, arguments, options):
     """Run `op` on the arrays inside `arguments` and, where a gradient is wanted, remember the call."""
+    started = _op_watchers and perf_counter()
     values = list(arguments)
     parents = []
     positions = []
@@ -145,11 +181,13 @@ def record(op, arguments, options):
             values[position] = argument.item()  # NumPy scalars are as weak as Python's: float32 stays float32
     if options:
         options = {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
-    pullback = None
+    recorded = positions and _mode.recording
+    pullback = node = None
     try:
-        output = op.kernel(*values, **options)
         if op.fused:
-            output, pullback = _with_pullback(op, output)
+            output, pullback = _run_fused(op, values, options, wanted=bool(recorded))
+        else:
+            output = op.kernel(*values, **options)
     except (ValueError, IndexError, TypeError) as error:
         raise explained(error, op, values) from error
     if type(output) is not np.ndarray:
@@ -164,11 +202,13 @@ def record(op, arguments, options):
             f"{op.title}: the result has dtype {output.dtype}, but Tensors hold real numbers only; "
             "give floats, ints or bools (of complex numbers, the real and the imaginary part apart)."
         )
-    if not positions or not _mode.recording or kind != "f":
-        return made(output)
-    if op.rules and (positions[-1] >= len(op.rules) or None in op.rules):
-        _refuse_undifferentiable(op, positions)
-    return made(output, Node(op, values, options, output, parents, positions, leaves, stamp, pullback))
+    if recorded and kind == "f":
+        if op.rules and (positions[-1] >= len(op.rules) or None in op.rules):
+            _refuse_undifferentiable(op, positions)
+        node = Node(op, values, options, output, parents, positions, leaves, stamp, pullback)
+    if started:
+        report_op("forward", node or Node(op, values, options, output, (), (), (), 0, None), started)
+    return made(output, node)
 
 
 def _positionally(kernel, arguments, options):

@@ -19,6 +19,7 @@ import numpy as np
 
 class _Mode(threading.local):
     recording = True
+    pullback_wanted = True
 
 
 _mode = _Mode()
