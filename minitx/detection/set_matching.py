@@ -23,7 +23,7 @@ matching cost, box loss, Hungarian loss (D0 D1). Notebook: 22.
 import numpy as np
 
 from minitx.autograd.arithmetic import abs_
-from minitx.autograd.shaping import concatenate
+from minitx.autograd.shaping import concatenate, stack
 from minitx.autograd.tensor import Tensor
 from minitx.detection.boxes import box_cxcywh_to_xyxy, paired_generalized_box_iou
 from minitx.detection.hungarian import linear_sum_assignment_batch
@@ -163,10 +163,15 @@ class SetCriterion:
         self.weight_dict = {"loss_ce": 1.0, "loss_bbox": 5.0, "loss_giou": 2.0} if weight_dict is None else weight_dict
         self.eos_coef = eos_coef
 
-    def __call__(self, outputs, targets, matches=None):
+    def __call__(self, outputs, targets, matches=None, objects_per_image=None):
         """Match, and return all losses, the last decoder layer's first.
 
         The layers are treated as so many more images, so that all of them are matched, and paid for, at once.
+
+        A batch may be taken apart, for threads to share it, though what the losses are divided by is counted over all
+        of it. With o = `objects_per_image` of the whole batch, each b of its images divide losses of boxes by b o, and
+        those of classes by b (o + `eos_coef` (Q - o)). The mean over the parts, each counting by its number of images,
+        is then what the whole batch gives, as long as every object finds a query.
 
         Parameters
         ----------
@@ -178,6 +183,8 @@ class SetCriterion:
         matches : list of (ndarray, ndarray), optional
             Who answers for whom, instead of the matcher's choice: for each image of the first decoder layer, then of
             the second, and so on, the last layer (`outputs` itself) at the end.
+        objects_per_image : float, optional
+            Mean number of objects in the images of the batch that these images are a part of. Default: they are all.
 
         Returns
         -------
@@ -188,36 +195,31 @@ class SetCriterion:
         Raises
         ------
         ValueError
-            As for `HungarianMatcher`; and if there is no image, the classes are not `num_classes` and one more, or a
-            match names a query or an object that its image has not.
+            As for `HungarianMatcher`; and if there is no image, the classes are not `num_classes` and one more, a
+            match names a query or an object that its image has not, or `objects_per_image` cannot be.
         """
         layers = [*outputs.get("aux_outputs", ()), outputs]
         joined = {name: concatenate([layer[name] for layer in layers]) for name in ("pred_logits", "pred_boxes")}
         logits, boxes = joined["pred_logits"], joined["pred_boxes"]  # (L·B, Q, C+1), (L·B, Q, 4)
         self._check_classes(logits)
-        everywhere = list(targets) * len(layers)
-        labels, target_boxes, counts = _joined_targets("SetCriterion", everywhere, logits)
+        labels, target_boxes, counts = _joined_targets("SetCriterion", targets, layers[-1]["pred_logits"])
         if matches is None:
-            matches = self.matcher(joined, everywhere)
-        if len(matches) != len(counts):
-            raise ValueError(
-                f"SetCriterion: there are {len(matches)} matches for {len(targets)} images and {len(layers)} decoder "
-                f"layers, expected {len(counts)}.\nGive one for each image of each layer; the matcher must, too."
-            )
-        matches = [tuple(np.asarray(indices, np.int64) for indices in match) for match in matches]
-        _check_matches(matches, counts, logits.shape[1])
-        image = np.repeat(np.arange(len(counts)), [len(queries) for queries, _ in matches])  # (K,) matched pairs
-        query = np.concatenate([queries for queries, _ in matches])
-        first = np.cumsum(counts) - counts
-        chosen = np.concatenate([objects + start for (_, objects), start in zip(matches, first)])
+            matches = self.matcher(joined, list(targets) * len(layers))
+        image, query, thing = _joined_matches(matches, counts, len(layers), logits.shape[1])  # (K,) matched pairs
+        chosen = (np.cumsum(counts) - counts)[image % len(counts)] + thing
         found, wanted = boxes[image, query], target_boxes[chosen]  # (K, 4)
         apart = abs_(found - wanted).sum(axis=1)
         overlap = paired_generalized_box_iou(box_cxcywh_to_xyxy(found), box_cxcywh_to_xyxy(wanted))
-        per_layer = len(counts) // len(layers)
-        objects = max(int(counts[:per_layer].sum()), 1)
-        share = ((image // per_layer) == np.arange(len(layers))[:, None]).astype(boxes.dtype) / objects  # (L, K)
+        objects = counts.sum() if objects_per_image is None else _objects_of_part(counts, objects_per_image)
+        layer = image // len(counts)
+        share = (layer == np.arange(len(layers))[:, None]).astype(boxes.dtype) / float(objects or 1)  # (L, K)
+        classes = np.full(logits.shape[:2], self.num_classes)
+        classes[image, query] = labels[chosen]
+        weights = None  # of all queries of a layer
+        if objects_per_image is not None:
+            weights = objects + self.eos_coef * (len(counts) * logits.shape[1] - objects)
         losses = {
-            "loss_ce": self._class_losses(logits, image, query, labels[chosen], len(layers)),
+            "loss_ce": self._class_losses(logits, classes, len(layers), weights),
             "loss_bbox": share @ apart,
             "loss_giou": share @ (1 - overlap),
         }
@@ -241,17 +243,18 @@ class SetCriterion:
                 f"SetCriterion: weight_dict has no weight for {', '.join(sorted(unknown))}, but for "
                 f"{', '.join(self.weight_dict)}.\nGive it one; 0 leaves a loss out."
             )
-        return sum(self.weight_dict[name.rstrip("_0123456789")] * loss for name, loss in losses.items())
+        together = stack(list(losses.values()))
+        weights = [self.weight_dict[name.rstrip("_0123456789")] for name in losses]
+        return together @ np.array(weights, together.dtype)
 
-    def _class_losses(self, logits, image, query, labels, layers):
+    def _class_losses(self, logits, classes, layers, weights):
         """Return the weighted mean cross-entropy over all queries of each layer, (L,)."""
-        classes = np.full(logits.shape[:2], self.num_classes)
-        classes[image, query] = labels
         weight = np.ones(self.num_classes + 1, logits.dtype)
         weight[-1] = self.eos_coef
-        weights = weight[classes].reshape(layers, -1).sum(axis=1)
+        if weights is None:
+            weights = weight[classes].reshape(layers, -1).sum(axis=1)
         losses = cross_entropy(logits.reshape(-1, len(weight)), classes.reshape(-1), weight, reduction="none")
-        return losses.reshape(layers, -1).sum(axis=1) / np.where(weights == 0, 1, weights)
+        return losses.reshape(layers, -1).sum(axis=1) / np.where(weights == 0, 1, weights).astype(logits.dtype)
 
     def _check_classes(self, logits):
         if len(logits) == 0:
@@ -332,11 +335,11 @@ def _joined_targets(where, targets, logits):
                 f"{where}: image {number} has labels of shape {label.shape} and boxes of shape {box.shape}, expected "
                 "(T,) and (T, 4).\nAn image without objects has np.zeros(0, int) and np.zeros((0, 4))."
             )
-    counts = np.array([len(label) for label in labels], np.int64)
+    counts = np.fromiter(map(len, labels), np.int64, len(labels))
     labels = np.concatenate([np.zeros(0, np.int64), *labels])
     boxes = np.concatenate([np.zeros((0, 4), logits.dtype), *boxes])
     classes = logits.shape[-1] - 1
-    wrong = ~np.isin(labels, np.arange(classes))
+    wrong = ~((labels >= 0) & (labels < classes) & (labels % 1 == 0))
     if wrong.any():
         raise ValueError(
             f"{where}: label {labels[wrong][0]} of image {np.repeat(np.arange(len(counts)), counts)[wrong][0]} is not "
@@ -353,8 +356,30 @@ def _joined_targets(where, targets, logits):
     return labels.astype(np.int64), boxes.astype(logits.dtype, copy=False), counts
 
 
-def _check_matches(matches, counts, queries):
-    """Make sure that every match (queries, objects) is one to one and within its image."""
+def _joined_matches(matches, counts, layers, queries):
+    """Return image, query and object of every matched pair, (K,) each, for matches that are one to one and possible.
+
+    Images are counted through over all layers, objects within their image.
+    """
+    if len(matches) != len(counts) * layers:
+        raise ValueError(
+            f"SetCriterion: there are {len(matches)} matches for {len(counts)} images and {layers} decoder "
+            f"layers, expected {len(counts) * layers}.\nGive one for each image of each layer; the matcher must, too."
+        )
+    matches = [tuple(np.asarray(indices, np.int64) for indices in match) for match in matches]
+    image = np.repeat(np.arange(len(matches)), [query.size for query, _ in matches])
+    query, thing = (np.concatenate([match[side].ravel() for match in matches]) for side in (0, 1))
+    fits = all(query.ndim == 1 and query.shape == thing.shape for query, thing in matches)
+    for indices, most in ((query, np.full(len(matches), queries)), (thing, np.tile(counts, layers))):
+        fits = fits and ((0 <= indices) & (indices < most[image])).all()
+        fits = fits and np.bincount(indices + (np.cumsum(most) - most)[image]).max(initial=0) < 2
+    if not fits:
+        _explain_matches(matches, np.tile(counts, layers), queries)
+    return image, query, thing
+
+
+def _explain_matches(matches, counts, queries):
+    """Raise an error that names the first match (queries, objects) that is not one to one and within its image."""
     for number, ((query, thing), count) in enumerate(zip(matches, counts)):
         for indices, most, what in ((query, queries, "queries"), (thing, count, "objects")):
             fits = indices.ndim == 1 and indices.shape == query.shape and ((0 <= indices) & (indices < most)).all()
@@ -363,3 +388,13 @@ def _check_matches(matches, counts, queries):
                     f"SetCriterion: match {number} names {what} {indices.tolist()}, but there are {most}, each to be "
                     "matched at most once.\nGive for each image as many indices of queries as of objects."
                 )
+
+
+def _objects_of_part(counts, objects_per_image):
+    """Return how many objects these images have if they have as many as the whole batch, on average."""
+    if not (0 < objects_per_image < np.inf or (objects_per_image == 0 and not counts.any())):
+        raise ValueError(
+            f"SetCriterion: objects_per_image={objects_per_image}, but these {len(counts)} images have {counts.sum()} "
+            "objects.\nGive the mean over the images of the whole batch, and the same to each part of it."
+        )
+    return float(objects_per_image) * len(counts)

@@ -186,6 +186,42 @@ def test_matches_that_are_none(match, message):
         criterion()(outputs, targets, matches=[match, ([], [])])
 
 
+@pytest.mark.parametrize("counts", [[2, 0, 4, 1, 3], [0, 0, 3, 0, 0], [0, 0, 0, 0, 0]])
+@pytest.mark.parametrize("eos_coef", [0.0, 0.3])
+def test_parts_of_a_batch_add_up_to_the_batch(counts, eos_coef):
+    """Uneven parts, some with nothing to find; every part divides by what was counted over all of them."""
+    rng = np.random.default_rng(9)
+    outputs, targets = guesses(rng, 5, 6, layers=2), objects(rng, counts)
+    losses = criterion(eos_coef)(outputs, targets)
+    criterion().total(losses).backward()
+    layers = [outputs, *outputs["aux_outputs"]]
+    whole = [layer[name].grad for layer in layers for name in ("pred_logits", "pred_boxes")]
+    for layer in layers:
+        layer["pred_logits"].grad = layer["pred_boxes"].grad = None
+    parts = []
+    for images in (slice(0, 1), slice(1, 2), slice(2, 5)):
+        part, *aux = [{name: layer[name][images] for name in ("pred_logits", "pred_boxes")} for layer in layers]
+        share = len(targets[images]) / 5
+        parts.append(
+            criterion(eos_coef)({**part, "aux_outputs": aux}, targets[images], objects_per_image=np.mean(counts))
+        )
+        (share * criterion().total(parts[-1])).backward()
+        parts[-1] = {name: share * loss.item() for name, loss in parts[-1].items()}
+    for name, loss in losses.items():
+        assert sum(part[name] for part in parts) == pytest.approx(loss.item(), abs=1e-12, rel=1e-12)
+    added = [layer[name].grad for layer in layers for name in ("pred_logits", "pred_boxes")]
+    for ours, theirs in zip(added, whole):
+        assert np.abs(ours - theirs).max() < 1e-12
+    assert eos_coef == 0 or max(np.abs(gradient).max() for gradient in whole) > 0.01
+
+
+def test_numbers_of_objects_that_cannot_be():
+    rng = np.random.default_rng(9)
+    for objects_per_image in (0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="(?s)^SetCriterion: objects_per_image=.* these 2 images have 3 objects"):
+            criterion()(guesses(rng, 2, 4), objects(rng, [1, 2]), objects_per_image=objects_per_image)
+
+
 def test_weights_and_costs_that_are_none():
     rng = np.random.default_rng(6)
     for eos in (-0.1, np.nan, np.inf):
