@@ -1,9 +1,8 @@
 """The ViT training step in minitx, and the matrix products that it consists of, alone."""
 
-from pathlib import Path
-
 import numpy as np
 
+from benchmarks.agreement import leave_step
 from minitx.autograd.randomness import manual_seed
 from minitx.models.vit import VisionTransformer
 from minitx.nn.losses import cross_entropy
@@ -12,25 +11,33 @@ from minitx.training.optimizers import Adam
 
 def setup(folder, batch, **size):
     """Build both, and leave the data, the weights, the loss and the gradients in `folder` for the other side."""
+    model, optimizer, images, labels = build(batch, **size)
+    loss = backward(model, images, labels)
+    leave_step(folder, model, loss, images=images, labels=labels)
+
+    def step():
+        optimizer.zero_grad()
+        backward(model, images, labels)
+        optimizer.step()
+
+    return {}, {"minitx": step, "matrix products": multiplication(products_of_step(batch, **size))}
+
+
+def build(batch, **size):
+    """Return the model, its optimizer, and images (B, C, H, W) with labels (B,) to learn from."""
     generator = manual_seed(0)
     channels, side = size["in_channels"], size["image_size"]
     images = generator.standard_normal((batch, channels, side, side), dtype=np.float32)
     labels = generator.integers(size["num_classes"], size=batch)
     model = VisionTransformer(**size)
-    optimizer = Adam(model.parameters())
+    return model, Adam(model.parameters()), images, labels
 
+
+def backward(model, images, labels):
+    """Add up the gradients of the mean cross-entropy, and return it."""
     loss = cross_entropy(model(images), labels)
     loss.backward()
-    weights = {f"weights/{name}": array for name, array in model.state_dict().items()}
-    gradients = {f"gradients/{name}": parameter.grad for name, parameter in model.named_parameters()}
-    np.savez(Path(folder) / "step.npz", images=images, labels=labels, loss=loss.item(), **weights, **gradients)
-
-    def step():
-        optimizer.zero_grad()
-        cross_entropy(model(images), labels).backward()
-        optimizer.step()
-
-    return {}, {"minitx": step, "matrix products": multiplication(products_of_step(batch, **size))}
+    return loss.item()
 
 
 def multiplication(products):
