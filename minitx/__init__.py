@@ -12,6 +12,8 @@ Examples
 array([2., 4., 6.], dtype=float32)
 """
 
+import importlib
+
 from minitx import autograd, functional, models, nn
 from minitx.autograd import Tensor, manual_seed, no_grad, tensor
 from minitx.functional import concatenate, einsum, matmul, maximum, minimum, stack, where
@@ -31,7 +33,15 @@ __all__ = [
     "models",
     "nn",
     "no_grad",
+    "profile",
     "stack",
     "tensor",
     "where",
 ]
+
+
+def __getattr__(name):
+    """Load `profile` when it is asked for: it knows rooms that most programs do not need."""
+    if name == "profile":
+        return importlib.import_module("minitx.learn").profile
+    raise AttributeError(f"module 'minitx' has no attribute {name!r}")
