@@ -115,7 +115,7 @@ def test_the_way_back_belongs_to_the_module_of_the_way_forward():
     modules, ops = by_name(found.modules), by_name(found.ops)
     assert modules["1"].kind == "Slow" and min(modules["1"].forward, modules["1"].backward) >= 0.02
     for module, op in (("1", "slowly"), ("0-2", "linear")):
-        assert modules[module].backward == pytest.approx(ops[op].backward) > 0
+        assert 0 < modules[module].backward == pytest.approx(ops[op].backward)
 
 
 def test_modules_of_other_kinds_do_not_share_a_row():
