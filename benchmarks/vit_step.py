@@ -23,7 +23,7 @@ def measure(name, plan):
         if has_torch():
             sides.append(stack.enter_context(Side("vit_step_torch", folder=folder, **size)))
         turns = take_turns(sides, plan)
-    cells = {"size": "{image_size}×{image_size}, patch {patch_size}, B={batch} D={embed_dim} L={depth}".format(**size)}
+    cells = {"size": name_of(size)}
     cells["minitx"] = milliseconds(turns, "minitx")
     cells["matrix products"] = milliseconds(turns, "matrix products")
     cells["share of the step"] = ratio(turns, "matrix products", "minitx")
@@ -33,3 +33,8 @@ def measure(name, plan):
         cells["PyTorch / matrix products"] = ratio(turns, "PyTorch", "matrix products")
         cells["gradients agree to"] = f"{sides[1].facts['difference']:.0e}"
     return [Row("Training step of a Vision Transformer", cells)]
+
+
+def name_of(size):
+    """Return how the tables name a size."""
+    return "{image_size}×{image_size}, patch {patch_size}, B={batch} D={embed_dim} L={depth}".format(**size)
