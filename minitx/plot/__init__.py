@@ -36,6 +36,7 @@ from minitx.plot.positions import (
     draw_positional_encoding,
 )
 from minitx.plot.precision_recall import draw_precision_recall
+from minitx.plot.profile import draw_profile
 from minitx.plot.query_slots import draw_query_slots
 from minitx.plot.readings import draw_readings
 from minitx.plot.recurrence import draw_gradient_flow, draw_recall
@@ -91,6 +92,7 @@ __all__ = [
     "draw_position_similarity",
     "draw_positional_encoding",
     "draw_precision_recall",
+    "draw_profile",
     "draw_quality_against_cost",
     "draw_query_slots",
     "draw_query_masks",

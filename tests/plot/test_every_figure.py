@@ -60,6 +60,34 @@ GRAPH_NODES = [
 ]
 GRAPH_EDGES = [(0, 2), (1, 2), (2, 4), (3, 4), (4, 5)]
 
+
+def timed(name, level, kind, forward, backward, update=0.0, flops=10**8):
+    total = forward + backward + update
+    return SimpleNamespace(
+        name=name, level=level, kind=kind, forward=forward, backward=backward, update=update, seconds=total, flops=flops
+    )
+
+
+PROFILED = SimpleNamespace(
+    seconds=0.1,
+    threads=1,
+    between=0.008,
+    ops=[
+        timed("linear", 0, "", 0.02, 0.04, flops=3 * 10**9),
+        timed("binary_cross_entropy_with_logits", 0, "", 0.01, 0.01),
+        timed("Adam.step", 0, "", 0.0, 0.0, 0.012, flops=0),
+        timed("reshape", 0, "", 0.0001, 0.0, flops=0),
+    ],
+    modules=[
+        timed("VisionTransformer", 0, "VisionTransformer", 0.03, 0.05, flops=3 * 10**9),
+        timed("encoder", 1, "TransformerEncoder", 0.025, 0.045, flops=3 * 10**9),
+        timed("layers.0-11", 2, "TransformerEncoderLayer", 0.02, 0.04),
+        timed("self_attn", 3, "MultiheadAttention", 0.012, 0.024),
+        timed("out_proj", 4, "Linear", 0.003, 0.005),
+        timed("norm", 2, "LayerNorm", 0.002, 0.001),
+    ],
+)
+
 FIGURES = {
     "attention": lambda **o: plot.draw_attention(softmax_rows(9, 9), WORDS, title="One head", **o),
     "attention, many tokens": lambda **o: plot.draw_attention(softmax_rows(65, 65), **o),
@@ -234,6 +262,10 @@ FIGURES = {
     "encoding": lambda **o: plot.draw_positional_encoding(SINUSOIDS, **o),
     "readings": lambda: plot.draw_readings(
         digits(7), np.full(7, 9), np.array([9, 9, 9, 9, 9, 3, 4]), softmax_rows(7, 4, 4, 4), "5 of 7 read right"
+    ),
+    "profile": lambda: plot.draw_profile(PROFILED),
+    "profile without modules": lambda: plot.draw_profile(
+        SimpleNamespace(seconds=1.0, threads=2, between=0.3, ops=PROFILED.ops[:2], modules=[])
     ),
     "readings, one": lambda: plot.draw_readings(digits(1), [3], [5], softmax_rows(1, 3, 4, 4)),
     "retrieval": lambda: plot.draw_retrieval([4.0, 3.5, 1.0, -0.5], [0.6, 0.36, 0.03, 0.01], MOVIES, "action, 2008"),

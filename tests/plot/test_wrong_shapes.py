@@ -310,6 +310,10 @@ CASES = {
         "costs are named ['a'] and theory ['b']",
     ),
     "signs of derivatives": (lambda: plot.draw_sequential_jacobian(-matrix, 1), "sizes holds -1, expected no negative"),
+    "a profile of nothing": (
+        lambda: plot.draw_profile(SimpleNamespace(seconds=1, threads=1, ops=[], modules=[])),
+        "none of 0 ops takes 0.01 of the time",
+    ),
     "a step outside": (lambda: plot.draw_sequential_jacobian(matrix, 4), "step=4 or marks at [] lie outside of 4"),
     "no curves": (lambda: plot.draw_comparison(vector, {}, "step", "loss"), "curves is empty"),
     "epochs": (lambda: plot.draw_learning_curves(vector, np.ones(3)), "validation_loss has shape (3,), expected (E,)"),
