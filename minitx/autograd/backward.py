@@ -52,12 +52,45 @@ def backward(output, gradient=None, retain_graph=False):
     >>> x.grad
     array([ 2., 40.], dtype=float32)
     """
-    leaves = {}
-    found = _propagate(output, _seed("backward", output, gradient, False), retain=retain_graph, leaves=leaves)
-    for key, leaf in leaves.items():
-        if key in found:
-            step = found[key]
-            leaf.grad = step if leaf.grad is None else np.asarray(leaf.grad + step)
+    add_to_leaves(leaf_gradients(output, gradient, retain_graph))
+
+
+def leaf_gradients(output, gradient=None, retain_graph=False, sums=()):
+    """Return what `backward` would add to the leaves, and touch no `.grad`.
+
+    Parameters
+    ----------
+    output, gradient, retain_graph
+        As in `backward`.
+    sums : dict, optional
+        What an earlier call returned for another output: the gradients are added up in its arrays.
+
+    Returns
+    -------
+    dict of Tensor to ndarray
+        The gradient of each leaf, an array that nobody else holds.
+
+    Examples
+    --------
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> leaf_gradients((x * x).sum())[x], x.grad
+    (array([2., 4.], dtype=float32), None)
+    """
+    return _propagate(output, _seed("backward", output, gradient, False), retain=retain_graph, sums=sums)
+
+
+def add_to_leaves(sums):
+    """Add what `leaf_gradients` returned to the `.grad` of each leaf.
+
+    Examples
+    --------
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> add_to_leaves(leaf_gradients((x * x).sum()))
+    >>> x.grad
+    array([2., 4.], dtype=float32)
+    """
+    for leaf, step in sums.items():
+        leaf.grad = step if leaf.grad is None else np.asarray(leaf.grad + step)
 
 
 def grad(output, inputs, gradient=None, create_graph=False):
@@ -122,20 +155,16 @@ def gradients_of(output, inputs, gradient=None, create_graph=False, retain_graph
     [array([2.], dtype=float32), None]
     """
     seed = _seed("grad", output, gradient, create_graph)
-    wanted = {_key(tensor) for tensor in inputs}
+    wanted = {tensor.node or tensor for tensor in inputs}
     retain = retain_graph or create_graph
     found = _propagate(output, seed, retain=retain, wanted=wanted, create_graph=create_graph)
-    return [found.get(_key(tensor)) for tensor in inputs]
+    return [found.get(tensor.node or tensor) for tensor in inputs]
 
 
 @elementary(lambda g, y, x: g)
 def alias(x):
     """The same values under a new node: what tells two uses of one Tensor apart."""
     return x
-
-
-def _key(tensor):
-    return id(tensor) if tensor.node is None else id(tensor.node)
 
 
 def _seed(name, output, gradient, create_graph):
@@ -167,8 +196,8 @@ def _seed(name, output, gradient, create_graph):
 
 def _reachable(output):
     """Every node that `output` was computed from, the youngest first."""
-    nodes = {} if output.node is None else {id(output.node): output.node}
-    stack = list(nodes.values())
+    nodes = set() if output.node is None else {output.node}
+    stack = list(nodes)
     while stack:
         node = stack.pop()
         if node.released:
@@ -178,52 +207,56 @@ def _reachable(output):
                 "or give the first pass retain_graph=True."
             )
         for parent in node.parents:
-            above = parent.node
-            if above is not None and id(above) not in nodes:
-                nodes[id(above)] = above
+            above = None if parent is None else parent.node
+            if above is not None and above not in nodes:
+                nodes.add(above)
                 stack.append(above)
-    return sorted(nodes.values(), key=_birth_of, reverse=True)
+    return sorted(nodes, key=_birth_of, reverse=True)
 
 
 def _leading_to(wanted, nodes):
-    """Keys of the wanted Tensors and of all nodes between them and the output: nothing else needs a gradient."""
+    """The wanted nodes and leaves and all nodes between them and the output: nothing else needs a gradient."""
     leading = set(wanted)
     for node in reversed(nodes):
-        if any(_key(parent) in leading for parent in node.parents):
-            leading.add(id(node))
+        if _without_others(node.parents, leading):
+            leading.add(node)
     return leading
 
 
-def _propagate(output, seed, retain, leaves=None, wanted=None, create_graph=False):
-    """Run the graph backward; return the gradients of all leaves (noted in `leaves`) or of the keys in `wanted`.
+def _without_others(parents, needed):
+    """Put None for each parent that needs no gradient; return None if none does."""
+    left = [None if parent is None or (parent.node or parent) not in needed else parent for parent in parents]
+    return left if any(parent is not None for parent in left) else None
 
-    Every gradient returned is an array (or Tensor) that nobody else holds.
+
+def _propagate(output, seed, retain, wanted=None, create_graph=False, sums=()):
+    """Run the graph backward; return the gradients of all leaves, or of the nodes and leaves in `wanted`.
+
+    A gradient belongs to the node that made a Tensor, or to the Tensor itself if it is a leaf. Every one returned is an
+    array (or Tensor) that nobody else holds; those in `sums` are added to.
     """
     nodes = _reachable(output)
     needed = None if wanted is None else _leading_to(wanted, nodes)
-    pending = {_key(output): seed}
-    owned = set()
-    if output.node is None and leaves is not None:
-        leaves[id(output)] = output
+    pending, owned = dict(sums), set(sums)
+    start = output.node or output
+    pending[start] = np.asarray(pending[start] + seed) if start in pending else seed
     for node in nodes:
-        key = id(node)
-        g = pending.get(key) if wanted is not None and key in wanted else pending.pop(key, None)
-        pairs = list(zip(node.parents, node.positions))
-        if needed is not None:
-            pairs = [(parent, position) for parent, position in pairs if _key(parent) in needed]
+        g = pending.get(node) if wanted is not None and node in wanted else pending.pop(node, None)
+        parents = node.parents if needed is None else _without_others(node.parents, needed)
         if node.leaves and node.stale:
             raise GraphError(_stale(node))
-        if g is None or not pairs:
+        if g is None or parents is None:
             continue
         started = _op_watchers and not create_graph and perf_counter()
         if not create_graph:
             g = g.view()
-            g.setflags(write=False)  # a rule that wrote to it would falsify what other rules get
-        for parent, gradient in _contributions(node, g, pairs, create_graph):
-            gradient = _fitted(gradient, parent, node, create_graph)
-            target = _key(parent)
-            if leaves is not None and parent.node is None:
-                leaves[target] = parent
+            g.setflags(False)  # a rule that wrote to it would falsify what other rules get
+        for parent, gradient in _contributions(node, g, parents, create_graph):
+            array = parent._array
+            plain = type(gradient) is np.ndarray and not create_graph
+            if not plain or gradient.shape != array.shape or gradient.dtype != array.dtype:
+                gradient = _fitted(gradient, array, node, create_graph)
+            target = parent.node or parent
             held = pending.get(target)
             if held is None:
                 pending[target] = gradient
@@ -243,27 +276,37 @@ def _propagate(output, seed, retain, leaves=None, wanted=None, create_graph=Fals
     return {key: value if key in owned else value.copy() for key, value in pending.items()}
 
 
-def _contributions(node, g, pairs, create_graph):
-    """Replace the position in each (parent, position) by the gradient that the op's rules or pullback give."""
+def _contributions(node, g, parents, create_graph):
+    """Yield each parent that is not None, with the gradient that the op's rules or pullback give."""
     op = node.op
-    if op.fused and create_graph:
-        return _through_twin(node, g, pairs)
     if op.fused:
-        pullback = node.pullback
-        if type(pullback) is tuple:
-            return [(parent, _called(pullback, position, node)(g)) for parent, position in pairs]
-        gradients = pullback(g)
-        if type(gradients) is not tuple:
-            gradients = (gradients,)
-        return [(parent, _called(gradients, position, node)) for parent, position in pairs]
-    output, values = node.output, node.values
+        yield from _through_twin(node, g, parents) if create_graph else _pulled_back(node, g, parents)
+        return
+    output, values, options = node.output, node.values, node.options
     if create_graph:
-        output, values = made(output, node), list(values)
-        for parent, position in zip(node.parents, node.positions):
-            values[position] = parent
-    if op.every is not None:
-        return [(parent, op.every(position, g, output, *values, **node.options)) for parent, position in pairs]
-    return [(parent, op.rules[position](g, output, *values, **node.options)) for parent, position in pairs]
+        output, values = made(output, node), _with_tensors(values, node.parents)
+    for position, parent in enumerate(parents):
+        if parent is not None:
+            if op.every is None:
+                yield parent, op.rules[position](g, output, *values, **options)
+            else:
+                yield parent, op.every(position, g, output, *values, **options)
+
+
+def _pulled_back(node, g, parents):
+    """List what the pullback of a fused op has for the parents that are not None."""
+    entries = node.pullback
+    each_alone = type(entries) is tuple
+    if not each_alone:
+        entries = entries(g)
+        if type(entries) is not tuple:
+            entries = (entries,)
+    found = []
+    for position, parent in enumerate(parents):
+        if parent is not None:
+            entry = _called(entries, position, node)
+            found.append((parent, entry(g) if each_alone else entry))
+    return found
 
 
 def _called(entries, position, node):
@@ -275,24 +318,26 @@ def _called(entries, position, node):
     return entries[position]
 
 
-def _through_twin(node, g, pairs):
+def _with_tensors(values, parents):
+    return [value if parent is None else parent for value, parent in zip(values, parents)]
+
+
+def _through_twin(node, g, parents):
     """Differentiate a fused op by its composed twin, recording, so that the result can be differentiated again."""
     if node.op.twin is None:
         raise GraphError(
             f"{node.op.title}: a fused op has second derivatives only through a twin composed of elementary ops; "
             "declare it with @fused(twin=...)."
         )
-    values = list(node.values)
-    for parent, position in zip(node.parents, node.positions):
-        values[position] = alias(parent)
-    inputs = [values[position] for _, position in pairs]
-    gradients = gradients_of(node.op.twin(*values, **node.options), inputs, g, create_graph=True)
+    aliases = [None if parent is None else alias(parent) for parent in node.parents]
+    pairs = [(parent, twin) for parent, twin in zip(parents, aliases) if parent is not None]
+    output = node.op.twin(*_with_tensors(node.values, aliases), **node.options)
+    gradients = gradients_of(output, [twin for _, twin in pairs], g, create_graph=True)
     return [(parent, gradient) for (parent, _), gradient in zip(pairs, gradients) if gradient is not None]
 
 
-def _fitted(gradient, parent, node, create_graph):
-    """Bring a gradient to the shape and dtype of the argument it belongs to, or say why that cannot be."""
-    array = parent._array
+def _fitted(gradient, array, node, create_graph):
+    """Bring a gradient to the shape and dtype of the argument `array`, or say why that cannot be."""
     if create_graph:
         if not isinstance(gradient, Tensor):
             gradient = made(np.asarray(gradient))

@@ -1,10 +1,11 @@
-"""Training: optimizers, learning-rate schedules, gradient clipping, checkpoints, and the loop that uses them."""
+"""Training: optimizers, learning-rate schedules, clipping, checkpoints, steps shared by threads, and the loop around."""
 
 from minitx.training.averaging import average_checkpoints
 from minitx.training.checkpoints import load_checkpoint, save_checkpoint
 from minitx.training.clipping import clip_grad_norm
 from minitx.training.optimizers import SGD, Adam, AdamW, Optimizer
 from minitx.training.schedules import cosine_schedule, noam_schedule
+from minitx.training.threads import parallel_step
 from minitx.training.trainer import Trainer, classification_loss, evaluate
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "evaluate",
     "load_checkpoint",
     "noam_schedule",
+    "parallel_step",
     "save_checkpoint",
 ]

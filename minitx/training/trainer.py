@@ -24,6 +24,7 @@ from minitx.nn.module import watch_calls
 from minitx.training.checkpoints import load_checkpoint, save_checkpoint
 from minitx.training.clipping import clip_grad_norm
 from minitx.training.interrupts import uninterrupted
+from minitx.training.threads import loss_and_scores, parallel_scores
 
 
 class Trainer:
@@ -45,6 +46,12 @@ class Trainer:
         Gradients longer than this are shortened to it; see `clip_grad_norm`.
     validation : DataLoader, optional
         Batches to be scored by the same loss function after each epoch, never learned from.
+    reduction : {"mean", "sum"}, optional
+        How the loss of a batch follows from those of its parts, so that threads can share a step: see `parallel_step`.
+        By default what `loss_function.reduction` says ("mean" for `classification_loss`); where it says nothing, the
+        batch stays whole, because some losses couple its examples.
+    workers : int, optional
+        Threads that share a step, at most; by default one for each core. With 1 the batch stays whole.
     checkpoint : str or Path, optional
         File that is saved after each epoch and when training is stopped by ctrl-C; `load` goes on from it.
     quiet : bool
@@ -90,6 +97,8 @@ class Trainer:
         schedule=None,
         max_norm=math.inf,
         validation=None,
+        reduction=None,
+        workers=None,
         checkpoint=None,
         quiet=False,
     ):
@@ -106,6 +115,8 @@ class Trainer:
         self.schedule = schedule
         self.max_norm = max_norm
         self.validation = validation
+        self.reduction = getattr(loss_function, "reduction", None) if reduction is None else reduction
+        self.workers = workers
         self.checkpoint = checkpoint
         self.quiet = quiet
         self.history = {}
@@ -182,7 +193,9 @@ class Trainer:
 
     def scores_and_gradients(self, batch):
         """Run one batch forward and backward: gradients add up in the model; return the loss and other means."""
-        loss, scores = _loss_and_scores(self.loss_function, self.model, batch)
+        if self.reduction is not None:
+            return parallel_scores(self.model, self.loss_function, batch, self.reduction, self.workers)
+        loss, scores = loss_and_scores(self.loss_function, self.model, batch)
         if math.isfinite(scores["loss"]):
             loss.backward()
         return scores
@@ -286,23 +299,6 @@ class Trainer:
         print(f"Stopped by ctrl-C after step {self.step}, in epoch {min(self.epoch + 1, epochs)} of {epochs}; {kept}.")
 
 
-def _loss_and_scores(loss_function, model, batch):
-    """Call a loss function; return the loss as a Tensor, and all means over the batch as numbers, the loss first."""
-    result = loss_function(model, *batch)
-    loss, others = result if isinstance(result, tuple) else (result, {})
-    if not isinstance(loss, Tensor):
-        raise TypeError(
-            f"Trainer: loss_function returned a {type(loss).__name__}, which has no gradient; "
-            "return the Tensor that the loss op gives, without .item() or .numpy()."
-        )
-    if loss.size != 1:
-        raise ValueError(
-            f"Trainer: loss_function returned a Tensor of shape {loss.shape}; "
-            "return a single number, such as the mean over the batch."
-        )
-    return loss, {"loss": loss.item(), **others}
-
-
 def _add_up(sums, scores, examples):
     """Add means over some examples to running sums."""
     for name, value in scores.items():
@@ -350,6 +346,9 @@ def classification_loss(model, inputs, labels):
     return cross_entropy(logits, labels), {"accuracy": right.mean().item()}
 
 
+classification_loss.reduction = "mean"
+
+
 def evaluate(model, loader, loss_function):
     """Average the loss, and what else the loss function returns, over a loader: in evaluation mode, recording nothing.
 
@@ -381,7 +380,7 @@ def evaluate(model, loader, loss_function):
     try:
         with no_grad():
             for batch in loader.batches(0):
-                _add_up(sums, _loss_and_scores(loss_function, model, batch)[1], len(batch[0]))
+                _add_up(sums, loss_and_scores(loss_function, model, batch)[1], len(batch[0]))
                 examples += len(batch[0])
     finally:
         model.train(training)

@@ -1,0 +1,318 @@
+"""Two threads share a step: a batch is cut into shards, and each core takes one forward and backward.
+
+The gradient of a sum is the sum of the gradients. So for a loss that is the mean over the n examples of a batch, cut
+into shards of n_1, n_2, ... examples with mean losses L_1, L_2, ...,
+
+    L = Σ (n_s / n) L_s        dL/dθ = Σ (n_s / n) dL_s/dθ
+
+NumPy lets other threads run while it computes, so every shard has a core for itself, for all ops alike; threads inside
+the matrix products speed up nothing else, and are switched off meanwhile. Each thread adds up gradients in arrays of
+its own, and these are added in the order of the shards: the result depends on the number of workers, but never on
+which of them was first.
+
+Source: synchronous data parallelism, as in Goyal et al. 2017, section 2 (arXiv:1706.02677). Lecture decks D0-D3
+(training Transformers). Notebook: 15.
+"""
+
+import contextlib
+import contextvars
+import functools
+import math
+import os
+import threading
+import weakref
+
+import numpy as np
+
+from minitx.autograd.backward import _reachable, add_to_leaves, leaf_gradients
+from minitx.autograd.randomness import generator, has_own_generator, own_generator
+from minitx.autograd.tensor import Tensor, is_grad_enabled
+from minitx.nn.batch_norm import BatchNorm2d
+from minitx.training.interrupts import uninterrupted
+
+_LEAST_WORK = 1e7  # multiplications forward, even if each number of the input met all weights: under a millisecond
+_SMALLEST_OUTPUT = 8 << 10  # bytes; ops on less spend their time in Python, where threads wait for each other
+_MOST_ACTIVATIONS = 128 << 20  # bytes of outputs that one thread records before it goes back through them
+_plans = weakref.WeakKeyDictionary()
+
+
+def parallel_step(model, loss_function, *batch, reduction="mean", workers=None):
+    """Run a batch forward and backward, its examples shared among threads; gradients add up in the leaves' `.grad`.
+
+    It gives what `loss_function(model, *batch).backward()` gives, to rounding, and takes that plain step by itself
+    where sharing is wrong (batch norm that looks at the whole batch, and other layers that change their buffers) or
+    does not pay (a single example or core, small layers). This is decided from shapes alone, never by the clock: the
+    same seed and number of workers give the same bits.
+
+    Parameters
+    ----------
+    model : Module
+    loss_function : callable
+        `loss_function(model, *shard)` returns the loss of some of the examples, a Tensor with a single element; or a
+        pair of it and a dictionary of scores, which is left out here. It runs in several threads at a time. A loss
+        that couples examples, such as one that contrasts each with all others, cannot be shared.
+    *batch : ndarray
+        (B, ...), examples along the first axis of each.
+    reduction : str
+        "mean" if the loss is the mean over the examples that the function is given; "sum" if it is a sum over them,
+        already divided by whatever normalises the whole batch, such as the number of its tokens that are not padding.
+    workers : int, optional
+        How many threads at most; by default as many as there are cores for this process.
+
+    Returns
+    -------
+    float
+        The loss of the whole batch.
+
+    Raises
+    ------
+    TypeError
+        If the batch holds anything but arrays, or the loss is no Tensor.
+    ValueError
+        If the arrays differ in length, or `reduction` or `workers` is not one of the above.
+    Exception
+        Whatever the loss function raises, of the first shard that fails; no gradient is touched then.
+
+    Source
+    ------
+    Goyal et al. 2017, section 2.
+
+    Examples
+    --------
+    >>> from minitx.nn.linear import Linear
+    >>> from minitx.nn.losses import mse_loss
+    >>> model, x = Linear(3, 1), np.ones((8, 3), np.float32)
+    >>> loss = parallel_step(model, lambda model, x, y: mse_loss(model(x), y), x, np.zeros((8, 1), np.float32))
+    >>> loss > 0, model.weight.grad.shape
+    (True, (1, 3))
+    """
+    return parallel_scores(model, loss_function, batch, reduction, workers)["loss"]
+
+
+def parallel_scores(model, loss_function, batch, reduction="mean", workers=None):
+    """Do what `parallel_step` does, and return the loss with the other scores of the loss function.
+
+    Scores are taken together as the loss is: averaged over the examples, or with "sum" added up.
+
+    Returns
+    -------
+    dict of str to float
+        The loss first.
+
+    Examples
+    --------
+    >>> from minitx.nn.linear import Linear
+    >>> model, x = Linear(3, 1), np.ones((8, 3), np.float32)
+    >>> list(parallel_scores(model, lambda model, x: (model(x).mean(), {"examples": len(x)}), (x,)))
+    ['loss', 'examples']
+    """
+    _check_batch(batch, reduction)
+    examples = len(batch[0])
+    shards, pieces = _plan(model, loss_function, batch, _workers(workers))
+    if shards == 1 == pieces:
+        loss, scores = loss_and_scores(loss_function, model, batch)
+        loss.backward()
+        return scores
+    # Like a shuffled deck, the default generator moves on by as many numbers as there are shards.
+    seeds = generator().integers(2**63, size=shards)
+    totals = [{} for _ in range(shards)]
+    gradients = [{} for _ in range(shards)]
+
+    def work(shard, cancelled):
+        first, last = examples * shard // shards, examples * (shard + 1) // shards
+        with own_generator(np.random.default_rng(seeds[shard])):
+            for piece in range(pieces):
+                if cancelled():
+                    return
+                start, stop = (first + (last - first) * (piece + i) // pieces for i in (0, 1))
+                weight = (stop - start) / examples if reduction == "mean" else 1.0
+                loss, scores = loss_and_scores(loss_function, model, [array[start:stop] for array in batch])
+                _add_weighted(totals[shard], scores, weight)
+                if loss.requires_grad:
+                    gradients[shard] = leaf_gradients(loss, np.full(loss.shape, weight), sums=gradients[shard])
+                del loss  # its graph, before the next one grows
+
+    with _one_blas_thread():
+        _in_threads(work, shards)
+    for others in gradients[1:]:
+        _add_gradients(gradients[0], others)
+    for others in totals[1:]:
+        _add_weighted(totals[0], others, 1.0)
+    with uninterrupted():
+        add_to_leaves(gradients[0])
+    return totals[0]
+
+
+def loss_and_scores(loss_function, model, batch):
+    """Call a loss function; return the loss as a Tensor, and all means over the batch as numbers, the loss first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the function does not return a Tensor with a single element, alone or in front of a dictionary.
+
+    Examples
+    --------
+    >>> loss_and_scores(lambda model, x: x.sum(), None, [Tensor([1.0, 2.0])])[1]
+    {'loss': 3.0}
+    """
+    result = loss_function(model, *batch)
+    loss, others = result if isinstance(result, tuple) else (result, {})
+    if not isinstance(loss, Tensor):
+        raise TypeError(
+            f"Trainer: loss_function returned a {type(loss).__name__}, which has no gradient; "
+            "return the Tensor that the loss op gives, without .item() or .numpy()."
+        )
+    if loss.size != 1:
+        raise ValueError(
+            f"Trainer: loss_function returned a Tensor of shape {loss.shape}; "
+            "return a single number, such as the mean over the batch."
+        )
+    return loss, {"loss": loss.item(), **others}
+
+
+def _check_batch(batch, reduction):
+    if reduction not in ("mean", "sum"):
+        raise ValueError(
+            f"parallel_step: reduction={reduction!r} is unknown; choose 'mean' if the loss is a mean over examples, or "
+            "'sum' if it is a sum over them, already divided by what normalises the whole batch."
+        )
+    for number, array in enumerate(batch):
+        if not isinstance(array, np.ndarray) or array.ndim == 0:
+            kind = "an array without axes" if isinstance(array, np.ndarray) else f"a {type(array).__name__}"
+            raise TypeError(
+                f"parallel_step: part {number} of the batch is {kind}, and only arrays with one entry an example can "
+                "be shared among threads; give arrays (of a Tensor its .numpy()), and what belongs to all examples to "
+                "the loss function itself, as with functools.partial."
+            )
+    if len({len(array) for array in batch}) != 1:
+        shapes = ", ".join(str(array.shape) for array in batch) or "no array at all"
+        raise ValueError(
+            f"parallel_step: the parts of the batch differ in length, got {shapes}; "
+            "the first axis of each counts the examples."
+        )
+
+
+def _workers(workers):
+    if workers is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not isinstance(workers, int | np.integer) or workers < 1:
+        raise ValueError(f"parallel_step: workers={workers} is no number of threads; give a whole number, at least 1.")
+    return workers
+
+
+def _plan(model, loss_function, batch, workers):
+    """Return into how many shards to cut a batch, and each shard into how many pieces that go one after the other."""
+    examples = len(batch[0])
+    if workers == 1 or examples < 2 or not is_grad_enabled() or has_own_generator() or _couples_examples(model):
+        return 1, 1
+    kind = getattr(loss_function, "__qualname__", type(loss_function).__qualname__)
+    key = (kind, model.training, examples, *((array.shape[1:], array.dtype.str) for array in batch))
+    known = _plans.setdefault(model, {})
+    if key not in known:
+        work = model.num_parameters() * sum(array.size for array in batch)
+        known[key] = (0, 0) if work < _LEAST_WORK else _size_up(model, loss_function, [array[:1] for array in batch])
+    smallest, total = known[key]
+    shards = min(workers, examples)
+    while shards > 1 and smallest * examples / shards < _SMALLEST_OUTPUT:
+        shards -= 1
+    if shards == 1:
+        return 1, 1
+    return shards, min(examples // shards, math.ceil(total * examples / shards / _MOST_ACTIVATIONS))
+
+
+def _couples_examples(model):
+    """Tell whether batch norm would look at all examples of a batch together."""
+    return any(
+        isinstance(module, BatchNorm2d) and (module.training or module.running_mean is None)
+        for module in model.modules()
+    )
+
+
+def _size_up(model, loss_function, example):
+    """Send one example forward; return how many bytes an op gives on average, and all ops together.
+
+    Zeros, for a plain step, where that cannot be or changes what several threads must not change at a time: buffers.
+    """
+    before = dict(model.named_buffers())
+    copies = {name: array.copy() for name, array in before.items()}
+    try:
+        with own_generator(np.random.default_rng(0)), np.errstate(all="ignore"):
+            loss, _ = loss_and_scores(loss_function, model, example)
+        sizes = [node.output.nbytes for node in _reachable(loss)]
+    except Exception:  # one that takes no single example; if it is a mistake, the plain step shows it
+        sizes = []
+    changed = any(
+        array is not before[name] or not np.array_equal(array, copies[name], equal_nan=True)
+        for name, array in model.named_buffers()
+    )
+    if changed:
+        model.load_state_dict(copies, strict=False)
+    return (0, 0) if changed or not sizes else (sum(sizes) / len(sizes), sum(sizes))
+
+
+def _in_threads(work, count):
+    """Run `work(number, cancelled)` for each number, in threads of their own but for 0; raise the first error of all.
+
+    `cancelled()` tells that an earlier number has failed, so that there is no need to go on.
+    """
+    errors = [None] * count
+
+    def cancelled(number):
+        return any(error is not None for error in errors[:number])
+
+    def guarded(number):
+        try:
+            work(number, functools.partial(cancelled, number))
+        except BaseException as error:  # ctrl-C too: raised again below
+            errors[number] = error
+
+    context = contextvars.copy_context()  # np.errstate
+    threads = [threading.Thread(target=context.copy().run, args=(guarded, i), daemon=True) for i in range(1, count)]
+    try:
+        for thread in threads:
+            thread.start()
+        work(0, functools.partial(cancelled, 0))
+        for thread in threads:
+            thread.join()
+    except BaseException as error:
+        errors[0] = error
+        with uninterrupted():
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+        raise
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+@functools.cache
+def _blas():
+    """Return what controls the threads of the matrix products, or None: to find the libraries takes a while."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController()
+
+
+def _one_blas_thread():
+    """Keep matrix products to the thread that asks for them, inside a `with` block, where that can be asked for."""
+    controller = _blas()
+    return contextlib.nullcontext() if controller is None else controller.limit(limits=1)
+
+
+def _add_weighted(sums, scores, weight):
+    for name, value in scores.items():
+        sums[name] = sums.get(name, 0.0) + weight * value
+
+
+def _add_gradients(sums, others):
+    """Add the gradients `others` to `sums`, in place."""
+    for leaf, step in others.items():
+        if leaf in sums:
+            held = sums[leaf]
+            held += step
+        else:
+            sums[leaf] = step

@@ -1,0 +1,361 @@
+"""Steps shared by threads: the plain step's gradients to rounding, the same bits every time, errors, ctrl-C."""
+
+import signal
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import minitx.training.threads
+from minitx.autograd.arithmetic import maximum
+from minitx.autograd.backward import GraphError
+from minitx.autograd.randomness import generator, has_own_generator, manual_seed
+from minitx.autograd.tensor import Tensor, no_grad
+from minitx.nn.batch_norm import BatchNorm2d
+from minitx.nn.dropout import Dropout
+from minitx.nn.linear import Linear
+from minitx.nn.losses import cross_entropy
+from minitx.nn.module import Module
+from minitx.training.threads import parallel_scores, parallel_step
+
+WIDTH = 256
+EXAMPLES = 32
+
+
+class Network(Module):
+    """Two layers that share a weight, dropout between them, and one that few inputs reach."""
+
+    def __init__(self, dropout=0.0, between=None):
+        super().__init__()
+        self.first = Linear(WIDTH, WIDTH)
+        self.second = Linear(WIDTH, WIDTH)
+        self.second.weight = self.first.weight
+        self.sometimes = Linear(WIDTH, 10)
+        self.between = between
+        self.head = Linear(WIDTH, 10)
+        self.dropout = Dropout(dropout)
+        self.never = Linear(2, 2)
+
+    def forward(self, x):
+        h = maximum(self.first(x), 0)
+        if self.between is not None:
+            h = self.between(h)
+        h = maximum(self.second(self.dropout(h)), 0)
+        y = self.head(h)
+        large = x[:, :1] > 5
+        return y + self.sometimes(h) * large.astype(np.float32) if large.any() else y
+
+
+def network(**options):
+    manual_seed(0)
+    return Network(**options)
+
+
+def batch_of(examples=EXAMPLES, large=False):
+    rng = np.random.default_rng(1)
+    inputs = rng.uniform(-1, 1, (examples, WIDTH)).astype(np.float32)
+    if large:
+        inputs[0, 0] = 6
+    return inputs, rng.integers(10, size=examples)
+
+
+def mean_loss(model, inputs, labels):
+    return cross_entropy(model(inputs), labels)
+
+
+class Watched:
+    """A loss function that notes how many examples it was given, and in which threads."""
+
+    def __init__(self, function=mean_loss):
+        self.function = function
+        self.examples, self.threads = [], set()
+
+    def __call__(self, model, *batch):
+        if len(batch[0]) > 1:  # one alone is sent ahead to see how large its activations are
+            self.examples.append(len(batch[0]))
+            self.threads.add(threading.get_ident())
+        return self.function(model, *batch)
+
+    @property
+    def shared(self):
+        return len(self.threads) > 1
+
+
+def gradients_of_model(model):
+    return {name: parameter.grad for name, parameter in model.named_parameters()}
+
+
+def plain_step(model, function, *batch):
+    model.zero_grad()
+    loss = function(model, *batch)
+    loss.backward()
+    return loss.item(), gradients_of_model(model)
+
+
+def shared_step(model, function, *batch, **options):
+    model.zero_grad()
+    loss = parallel_step(model, function, *batch, **options)
+    return loss, gradients_of_model(model)
+
+
+def assert_same(ours, theirs, **tolerance):
+    (loss, gradients), (other_loss, other_gradients) = ours, theirs
+    np.testing.assert_allclose(loss, other_loss, rtol=1e-5)
+    for name, gradient in gradients.items():
+        if other_gradients[name] is None:
+            assert gradient is None, name
+        else:
+            assert gradient.dtype == np.float32
+            np.testing.assert_allclose(gradient, other_gradients[name], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def bits_of(result):
+    loss, gradients = result
+    return loss, {name: None if array is None else array.tobytes() for name, array in gradients.items()}
+
+
+@pytest.mark.parametrize("examples", [2, 3, 31, 32, 33, 50])
+@pytest.mark.parametrize("workers", [2, 3, 5])
+def test_it_is_the_plain_step_to_rounding(examples, workers, monkeypatch):
+    monkeypatch.setattr(minitx.training.threads, "_SMALLEST_OUTPUT", 1)
+    model, batch = network(), batch_of(examples, large=True)
+    watched = Watched()
+    shared = shared_step(model, watched, *batch, workers=workers)
+    assert_same(shared, plain_step(model, mean_loss, *batch))
+    if examples > 2 * workers:
+        assert len(watched.examples) == workers and sum(watched.examples) == examples and watched.shared
+
+
+@pytest.mark.parametrize("most", [1, 40_000])
+def test_pieces_of_a_share_add_up(most, monkeypatch):
+    monkeypatch.setattr(minitx.training.threads, "_MOST_ACTIVATIONS", most)
+    monkeypatch.setattr(minitx.training.threads, "_SMALLEST_OUTPUT", 1)
+    model, batch = network(), batch_of(33, large=True)
+    sizes = []
+
+    def noting(model, inputs, labels):
+        sizes.append(len(inputs))
+        return mean_loss(model, inputs, labels)
+
+    shared = shared_step(model, noting, *batch, workers=2)
+    assert sum(sizes[1:]) == 33 and len(sizes) > 3
+    assert_same(shared, plain_step(model, mean_loss, *batch))
+
+
+def test_a_sum_is_left_as_it_is():
+    model, (inputs, labels) = network(), batch_of(33)
+    weights = np.full(33, 1 / 33, np.float32)
+
+    def summed(model, inputs, labels, weights):
+        return (cross_entropy(model(inputs), labels, reduction="none") * weights).sum()
+
+    shared = shared_step(model, summed, inputs, labels, weights, reduction="sum", workers=2)
+    assert_same(shared, plain_step(model, mean_loss, inputs, labels))
+
+
+def test_gradients_add_up_on_what_is_there():
+    model, batch = network(), batch_of()
+    _, once = shared_step(model, mean_loss, *batch, workers=2)
+    once = {name: array for name, array in once.items() if array is not None}
+    parallel_step(model, mean_loss, *batch, workers=2)
+    for name, parameter in model.named_parameters():
+        if name in once:
+            np.testing.assert_array_equal(parameter.grad, 2 * once[name])
+
+
+def test_leaves_outside_the_model_get_their_gradients():
+    model, batch = network(), batch_of()
+    scale = Tensor(np.float32(2.0), requires_grad=True)
+    loss = parallel_step(model, lambda *batch: mean_loss(*batch) * scale, *batch, workers=2)
+    np.testing.assert_allclose(scale.grad, loss / 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_same_bits_every_time_whatever_the_timing(workers):
+    interval = sys.getswitchinterval()
+    results = []
+    model = network(dropout=0.3)
+    try:
+        for repetition in range(12):
+            sys.setswitchinterval([1e-6, 5e-3, 1e-4][repetition % 3])
+            manual_seed(5)
+            results.append(
+                (bits_of(shared_step(model, mean_loss, *batch_of(33), workers=workers)), generator().random())
+            )
+    finally:
+        sys.setswitchinterval(interval)
+    assert all(result == results[0] for result in results)
+
+
+def test_dropout_draws_something_new_in_each_step_and_shard():
+    drawn = []
+
+    def noting(model, inputs, labels):
+        if len(inputs) > 1:
+            drawn.append(generator().random())
+        return mean_loss(model, inputs, labels)
+
+    model = network()
+    for _ in range(2):
+        parallel_step(model, noting, *batch_of(), workers=2)
+    assert len(set(drawn)) == 4
+
+
+def test_the_plain_step_is_taken_where_sharing_does_not_pay():
+    for model, batch, workers in [
+        (network(), batch_of(), 1),
+        (network(), batch_of(1), 2),
+        (network(), batch_of(2), 2),
+        (Linear(4, 4), (np.ones((8, 4), np.float32), np.zeros(8, int)), 2),
+    ]:
+        watched = Watched()
+        result = shared_step(model, watched, *batch, workers=workers)
+        assert not watched.shared
+        assert bits_of(result) == bits_of(plain_step(model, mean_loss, *batch))
+
+
+class Normalised(Module):
+    """Batch norm of vectors."""
+
+    def __init__(self, **options):
+        super().__init__()
+        self.norm = BatchNorm2d(WIDTH, **options)
+
+    def forward(self, x):
+        return self.norm(x.reshape(*x.shape, 1, 1)).reshape(x.shape)
+
+
+class OwnNorm(Module):
+    """What a student may write: a running mean, changed in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", np.zeros(WIDTH, np.float32))
+
+    def forward(self, x):
+        if self.training:
+            self.mean *= 0.9
+            self.mean += 0.1 * x.numpy().mean(axis=0)
+        return x - self.mean
+
+
+@pytest.mark.parametrize("norm", [Normalised, lambda: Normalised(track_running_stats=False), OwnNorm])
+def test_batch_norm_sees_the_whole_batch(norm):
+    model, other = network(between=norm()), network(between=norm())
+    watched = Watched()
+    result = shared_step(model, watched, *batch_of(), workers=2)
+    assert not watched.shared
+    assert bits_of(result) == bits_of(plain_step(other, mean_loss, *batch_of()))
+    for name, array in model.named_buffers():
+        np.testing.assert_array_equal(array, dict(other.named_buffers())[name])
+
+
+@pytest.mark.parametrize("norm", [Normalised, OwnNorm])
+def test_batch_norm_in_evaluation_is_shared(norm):
+    model = network(between=norm()).eval()
+    watched = Watched()
+    shared = shared_step(model, watched, *batch_of(), workers=2)
+    assert watched.shared
+    assert_same(shared, plain_step(model, mean_loss, *batch_of()))
+
+
+def test_scores_are_averaged_over_examples_or_added_up():
+    model, batch = network(), batch_of(33)
+
+    def scored(model, inputs, labels):
+        return mean_loss(model, inputs, labels), {"first": float(inputs[:, 0].mean()), "examples": len(inputs)}
+
+    scores = parallel_scores(model, scored, batch, workers=2)
+    np.testing.assert_allclose(scores["first"], batch[0][:, 0].mean(), rtol=1e-5)
+    assert list(scores) == ["loss", "first", "examples"]
+    assert parallel_scores(model, scored, batch, "sum", workers=2)["examples"] == 33
+
+
+class Mistake(Exception):
+    pass
+
+
+def failing_in(shards, error=Mistake):
+    """Return a loss function that fails in the shards (0, 1, ...) of a batch whose first column counts examples."""
+
+    def function(model, inputs, labels):
+        shard = int(inputs[0, 0]) // 16
+        if len(inputs) > 1 and shard in shards:
+            raise error(f"shard {shard}")
+        return mean_loss(model, inputs, labels)
+
+    return function
+
+
+@pytest.mark.parametrize("error", [Mistake, KeyboardInterrupt])
+@pytest.mark.parametrize(("shards", "first"), [((0,), 0), ((1,), 1), ((2,), 2), ((0, 1, 2), 0), ((2, 1), 1)])
+def test_the_error_of_the_first_shard_that_fails_is_raised(error, shards, first):
+    model = network()
+    inputs, labels = batch_of(48)
+    inputs[:, 0] = np.arange(48)
+    inputs /= 10
+    inputs[:, 0] *= 10
+    threads = threading.active_count()
+    with pytest.raises(error, match=f"shard {first}"):
+        parallel_step(model, failing_in(shards, error), inputs, labels, workers=3)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert threading.active_count() == threads
+    assert not has_own_generator()
+
+
+def test_ctrl_c_stops_all_threads_before_their_share_is_done(monkeypatch):
+    monkeypatch.setattr(minitx.training.threads, "_MOST_ACTIVATIONS", 1)  # every example is a piece
+    model, batch = network(), batch_of()
+    calls = []
+
+    def function(model, inputs, labels):
+        calls.append(threading.current_thread())
+        if calls.count(threading.main_thread()) == 4:  # the first is the one sent ahead
+            signal.raise_signal(signal.SIGINT)
+        return mean_loss(model, inputs, labels)
+
+    with pytest.raises(KeyboardInterrupt):
+        parallel_step(model, function, *batch, workers=2)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert threading.active_count() == 1 + sum(not thread.daemon for thread in threading.enumerate()[1:])
+    assert calls.count(threading.main_thread()) == 4
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        ((Tensor(np.ones((4, 3), np.float32)), np.zeros(4, int)), "part 0 of the batch is a Tensor"),
+        ((np.ones((4, 3)), [0, 1, 2, 3]), "part 1 of the batch is a list.*functools.partial"),
+        ((np.ones((4, 3)), np.float32(2)), "part 1 of the batch is a float32"),
+        ((np.ones((4, 3)), np.array(2)), "part 1 of the batch is an array without axes"),
+    ],
+)
+def test_what_cannot_be_cut_is_refused(batch, message):
+    with pytest.raises(TypeError, match=message):
+        parallel_step(network(), mean_loss, *batch)
+
+
+@pytest.mark.parametrize(
+    ("batch", "options", "message"),
+    [
+        ((np.ones((4, 3)), np.zeros(5)), {}, r"differ in length, got \(4, 3\), \(5,\)"),
+        ((), {}, "no array at all"),
+        ((np.ones((4, 3)),), {"reduction": "none"}, "reduction='none' is unknown; choose 'mean'"),
+        ((np.ones((4, 3)),), {"workers": 0}, "workers=0 is no number of threads"),
+        ((np.ones((4, 3)),), {"workers": 1.5}, "workers=1.5 is no number of threads"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(batch, options, message):
+    with pytest.raises(ValueError, match=message):
+        parallel_step(network(), mean_loss, *batch, **options)
+
+
+def test_nothing_to_differentiate_is_an_error_as_in_the_plain_step():
+    model = network()
+    with no_grad(), pytest.raises(GraphError, match="nothing was recorded"):
+        parallel_step(model, mean_loss, *batch_of(), workers=2)
+    with pytest.raises(GraphError, match="nothing was recorded"):
+        parallel_step(model, lambda *batch: mean_loss(*batch).detach(), *batch_of(), workers=2)
+    with pytest.raises(TypeError, match="loss_function returned a float"):
+        parallel_step(model, lambda *batch: mean_loss(*batch).item(), *batch_of(), workers=2)
