@@ -7,6 +7,7 @@ from minitx.autograd.randomness import manual_seed
 from minitx.models.vit import VisionTransformer
 from minitx.nn.losses import cross_entropy
 from minitx.training.optimizers import Adam
+from minitx.training.threads import parallel_step
 
 
 def setup(folder, batch, **size):
@@ -35,9 +36,12 @@ def build(batch, **size):
 
 def backward(model, images, labels):
     """Add up the gradients of the mean cross-entropy, and return it."""
-    loss = cross_entropy(model(images), labels)
-    loss.backward()
-    return loss.item()
+    return parallel_step(model, mean_cross_entropy, images, labels)
+
+
+def mean_cross_entropy(model, images, labels):
+    """Return the loss of a batch, or of a part of it."""
+    return cross_entropy(model(images), labels)
 
 
 def multiplication(products):
