@@ -24,8 +24,8 @@ class SimilarLengthLoader(DataLoader):
         Sequences in a batch, B.
     pad : int
         The padding.
-    shuffle, seed
-        As in `DataLoader`.
+    shuffle, seed, transform
+        As in `DataLoader`; the transform gets the sequences without that padding.
 
     Raises
     ------
@@ -41,7 +41,7 @@ class SimilarLengthLoader(DataLoader):
     [[6, 7, 8], [3, 2, 1]]
     """
 
-    def __init__(self, *arrays, batch_size, pad=0, shuffle=False, seed=0):
+    def __init__(self, *arrays, batch_size, pad=0, shuffle=False, seed=0, transform=None):
         super().__init__(*arrays, batch_size=batch_size, shuffle=shuffle, seed=seed, transform=self._trim)
         for array in self.arrays:
             if array.ndim != 2:
@@ -50,6 +50,7 @@ class SimilarLengthLoader(DataLoader):
                     "Pad the sequences to one array; pad_sequences does that."
                 )
         self.pad = pad
+        self.after_trimming = transform
         self.lengths = np.sum([(array != pad).sum(axis=1) for array in self.arrays], axis=0)
 
     def epoch_order(self, epoch):
@@ -79,4 +80,5 @@ class SimilarLengthLoader(DataLoader):
 
     def _trim(self, rng, *batch):
         """Cut the columns off in which every sequence of the batch has ended."""
-        return tuple(array[:, : max(1, (array != self.pad).sum(axis=1).max())] for array in batch)
+        batch = tuple(array[:, : max(1, (array != self.pad).sum(axis=1).max())] for array in batch)
+        return batch if self.after_trimming is None else self.after_trimming(rng, *batch)

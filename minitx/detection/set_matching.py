@@ -198,36 +198,51 @@ class SetCriterion:
             As for `HungarianMatcher`; and if there is no image, the classes are not `num_classes` and one more, a
             match names a query or an object that its image has not, or `objects_per_image` cannot be.
         """
-        layers = [*outputs.get("aux_outputs", ()), outputs]
-        joined = {name: concatenate([layer[name] for layer in layers]) for name in ("pred_logits", "pred_boxes")}
+        joined, layers = _joined_layers(outputs)
         logits, boxes = joined["pred_logits"], joined["pred_boxes"]  # (L·B, Q, C+1), (L·B, Q, 4)
         self._check_classes(logits)
-        labels, target_boxes, counts = _joined_targets("SetCriterion", targets, layers[-1]["pred_logits"])
+        labels, target_boxes, counts = _joined_targets("SetCriterion", targets, outputs["pred_logits"])
         if matches is None:
-            matches = self.matcher(joined, list(targets) * len(layers))
-        image, query, thing = _joined_matches(matches, counts, len(layers), logits.shape[1])  # (K,) matched pairs
+            matches = self.matcher(joined, list(targets) * layers)
+        image, query, thing = _joined_matches(matches, counts, layers, logits.shape[1])  # (K,) matched pairs
         chosen = (np.cumsum(counts) - counts)[image % len(counts)] + thing
         found, wanted = boxes[image, query], target_boxes[chosen]  # (K, 4)
         apart = abs_(found - wanted).sum(axis=1)
         overlap = paired_generalized_box_iou(box_cxcywh_to_xyxy(found), box_cxcywh_to_xyxy(wanted))
         objects = counts.sum() if objects_per_image is None else _objects_of_part(counts, objects_per_image)
         layer = image // len(counts)
-        share = (layer == np.arange(len(layers))[:, None]).astype(boxes.dtype) / float(objects or 1)  # (L, K)
+        share = (layer == np.arange(layers)[:, None]).astype(boxes.dtype) / float(objects or 1)  # (L, K)
         classes = np.full(logits.shape[:2], self.num_classes)
         classes[image, query] = labels[chosen]
         weights = None  # of all queries of a layer
         if objects_per_image is not None:
             weights = objects + self.eos_coef * (len(counts) * logits.shape[1] - objects)
         losses = {
-            "loss_ce": self._class_losses(logits, classes, len(layers), weights),
+            "loss_ce": self._class_losses(logits, classes, layers, weights),
             "loss_bbox": share @ apart,
             "loss_giou": share @ (1 - overlap),
         }
         return {
             name + ("" if layer == -1 else f"_{layer}"): losses[name][layer]
-            for layer in (-1, *range(len(layers) - 1))
+            for layer in (-1, *range(layers - 1))
             for name in losses
         }
+
+    def match(self, outputs, targets):
+        """Return what the matcher says of all layers at once: the `matches` of a call.
+
+        Parameters
+        ----------
+        outputs, targets
+            As for a call.
+
+        Returns
+        -------
+        list of (ndarray, ndarray)
+            Those of the last layer are the last ``len(targets)``.
+        """
+        joined, layers = _joined_layers(outputs)
+        return self.matcher(joined, list(targets) * layers)
 
     def total(self, losses):
         """Return the weighted sum of losses: those of a call, and others that `weight_dict` names.
@@ -319,6 +334,12 @@ def _predictions(where, outputs):
                 "has gone astray.\nTry a lower learning rate, a longer warm-up, or clip gradients."
             )
     return logits, boxes
+
+
+def _joined_layers(outputs):
+    """Return the outputs of all L decoder layers as those of L times as many images, and L."""
+    layers = [*outputs.get("aux_outputs", ()), outputs]
+    return {name: concatenate([layer[name] for layer in layers]) for name in ("pred_logits", "pred_boxes")}, len(layers)
 
 
 def _joined_targets(where, targets, logits):

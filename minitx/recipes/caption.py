@@ -27,7 +27,7 @@ from minitx.models.captioner import Captioner
 from minitx.plot.captions import draw_captions, draw_word_attention
 from minitx.plot.training import draw_learning_curves
 from minitx.recipes.running import fit_and_save, open_results, write_figures
-from minitx.recipes.teacher_forcing import teacher_forcing_loss
+from minitx.recipes.teacher_forcing import count_tokens, teacher_forcing_loss
 from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights, save_weights
 from minitx.text.bleu import corpus_bleu
 from minitx.text.decoding import beam_search
@@ -200,7 +200,7 @@ def caption_trainer(model, world, epochs, seed=0, quiet=False):
     captions = [[START, *vocabulary.encode(grammar.caption(kind)), END] for kind in kinds]
 
     def paint(rng, kinds, captions):
-        return grammar.paint(rng, kinds), captions
+        return count_tokens(rng, grammar.paint(rng, kinds), captions)
 
     arrays = kinds, pad_sequences(captions)[0]
     loader = DataLoader(*arrays, batch_size=CAPTION_BATCH, shuffle=True, seed=seed, transform=paint)

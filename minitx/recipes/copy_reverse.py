@@ -25,7 +25,7 @@ from minitx.models.seq2seq import Seq2SeqTransformer
 from minitx.plot.training import draw_learning_curves
 from minitx.plot.translation import draw_alignments
 from minitx.recipes.running import fit_and_save, open_results, write_figures
-from minitx.recipes.teacher_forcing import answer_sources, pad_pairs, teacher_forcing_loss
+from minitx.recipes.teacher_forcing import answer_sources, count_tokens, pad_pairs, teacher_forcing_loss
 from minitx.recipes.weights import save_weights
 from minitx.text.vocabulary import WordVocabulary
 from minitx.training.optimizers import Adam
@@ -133,7 +133,7 @@ def copying_trainer(sequences, epochs, seed=0, quiet=False, tasks=COPYING_TASKS)
     pairs = [(task, sequence) for task in tasks for sequence in sequences]
     targets = [copying_source(task, copying_target(task, sequence))[1:] for task, sequence in pairs]
     arrays = pad_pairs([copying_source(*pair) for pair in pairs], targets)
-    loader = SimilarLengthLoader(*arrays, batch_size=COPYING_BATCH, shuffle=True, seed=seed)
+    loader = SimilarLengthLoader(*arrays, batch_size=COPYING_BATCH, shuffle=True, seed=seed, transform=count_tokens)
     total = epochs * len(loader)
     schedule = functools.partial(cosine_schedule, total=total, warmup=min(200, total // 4), peak=COPYING_RATE)
     optimizer = Adam(model.parameters(), lr=COPYING_RATE)

@@ -41,7 +41,7 @@ from minitx.plot.detection import draw_detections
 from minitx.plot.detection_attention import draw_object_attention
 from minitx.plot.query_slots import draw_query_slots
 from minitx.plot.training import draw_learning_curves
-from minitx.recipes.running import fit_and_save, open_results, write_figures
+from minitx.recipes.running import fit_and_save, mean_of_batch, open_results, write_figures
 from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights, save_weights
 from minitx.training.optimizers import AdamW
 from minitx.training.schedules import cosine_schedule
@@ -221,7 +221,7 @@ def detr_trainer(model, world="digits", epochs=32, seed=0, quiet=False):
     kinds = detection_world(world)
 
     def paint(rng, numbers):
-        return kinds.paint(rng, len(numbers))
+        return count_objects(*kinds.paint(rng, len(numbers)))
 
     loader = DataLoader(np.arange(DETR_EPOCH_STEPS * DETR_BATCH), batch_size=DETR_BATCH, seed=seed, transform=paint)
     unseen = kinds.paint(np.random.default_rng([EXAM_SEED, seed]), VALIDATION_SCENES)
@@ -240,7 +240,18 @@ def detr_trainer(model, world="digits", epochs=32, seed=0, quiet=False):
     )
 
 
-def detection_loss(model, images, labels, boxes, criterion):
+def count_objects(images, labels, *others):
+    """Add to a painted batch, as its last array, how many objects its images have on average.
+
+    Examples
+    --------
+    >>> count_objects(np.zeros((2, 3, 32, 32)), np.array([[3, -1], [1, 4]]), np.zeros((2, 2, 4)))[-1]
+    array([1.5, 1.5])
+    """
+    return images, labels, *others, mean_of_batch((labels >= 0).sum(axis=1))
+
+
+def detection_loss(model, images, labels, boxes, objects=None, *, criterion):
     """Return the set loss of a DETR and its parts, as the loss function of a `Trainer`.
 
     Parameters
@@ -251,6 +262,8 @@ def detection_loss(model, images, labels, boxes, criterion):
         -1 where there is no object.
     boxes : ndarray, (B, M, 4)
         Centre x, centre y, width, height, 0-1.
+    objects : ndarray, (B,), optional
+        From `count_objects`, of the whole batch that these images are a part of. Default: they are all.
     criterion : SetCriterion
 
     Returns
@@ -262,7 +275,7 @@ def detection_loss(model, images, labels, boxes, criterion):
         images as one set.
     """
     outputs, targets = model(images), unpad_targets(labels, boxes)
-    losses = criterion(outputs, targets)
+    losses = criterion(outputs, targets, objects_per_image=None if objects is None else objects[0])
     parts = {name: losses[name].item() for name in ("loss_ce", "loss_bbox", "loss_giou")}
     if not model.training:
         size = images.shape[-2:]

@@ -33,7 +33,7 @@ from minitx.models.detected_objects import detected_objects
 from minitx.models.detr import DETR
 from minitx.models.small_backbone import SmallBackbone
 from minitx.nn.softmax import softmax
-from minitx.recipes.detr import coco_scores, detection_loss, in_pixels
+from minitx.recipes.detr import coco_scores, count_objects, detection_loss, in_pixels
 from minitx.recipes.running import RecipeError
 from minitx.recipes.weights import SHIPPED_WEIGHTS
 from minitx.training.optimizers import AdamW
@@ -250,8 +250,12 @@ def variant_trainer(variant, epochs, seed=0, quiet=True):
     manual_seed(seed)
     settings = BASELINE_SETTINGS | variant.changes
     model = DETR(SmallBackbone(settings["hidden_dim"]), num_classes=1, **settings)
+
+    def paint(rng, numbers):
+        return count_objects(*paint_things(rng, numbers))
+
     numbers = np.arange(ABLATION_EPOCH_STEPS * ABLATION_BATCH)
-    loader = DataLoader(numbers, batch_size=ABLATION_BATCH, seed=seed, transform=paint_things)
+    loader = DataLoader(numbers, batch_size=ABLATION_BATCH, seed=seed, transform=paint)
     criterion = SetCriterion(1, variant.matcher or HungarianMatcher(), eos_coef=variant.eos_coef)
     total = epochs * len(loader)
     return Trainer(

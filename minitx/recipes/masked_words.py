@@ -25,7 +25,7 @@ from minitx.nn.losses import cross_entropy
 from minitx.nn.softmax import softmax
 from minitx.plot.guesses import draw_guesses
 from minitx.plot.training import draw_learning_curves
-from minitx.recipes.running import fit_and_save, open_results, texts_needed, write_figures
+from minitx.recipes.running import fit_and_save, mean_of_batch, open_results, texts_needed, write_figures
 from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights, save_weights
 from minitx.text.vocabulary import UNKNOWN, WordVocabulary
 from minitx.training.optimizers import AdamW
@@ -166,8 +166,9 @@ def masked_words_trainer(model, vocabulary, text, held_out, epochs, seed=0, quie
 
 
 def crop_and_cover(rng, windows, mask):
-    """Cut a piece out of each window and cover some of its words: the `transform` of the loader."""
-    return mask_tokens(rng, crop_windows(rng, windows), mask, np.arange(UNKNOWN + 1, mask))
+    """Cut a piece out of each window, cover some of its words, and count them: the `transform` of the loader."""
+    covered, targets = mask_tokens(rng, crop_windows(rng, windows), mask, np.arange(UNKNOWN + 1, mask))
+    return covered, targets, mean_of_batch((targets != -100).sum(axis=1))
 
 
 def cover_each_word(tokens, mask, apart=8):
@@ -201,11 +202,29 @@ def cover_each_word(tokens, mask, apart=8):
     return covered[solvable], targets[solvable]
 
 
-def masked_word_loss(model, covered, targets):
-    """Return the cross-entropy at the covered places, and the share of words named rightly: for a `Trainer`."""
+def masked_word_loss(model, covered, targets, words=None):
+    """Return the cross-entropy at the covered places, and the share of words named rightly: for a `Trainer`.
+
+    Parameters
+    ----------
+    model : MaskedLanguageModel
+    covered, targets : ndarray of int, (B, PIECE_LENGTH)
+        As those of `mask_tokens`.
+    words : ndarray, (B,), optional
+        How many words of a piece are covered on average, in the whole batch that these pieces are a part of. Default:
+        they are all.
+
+    Returns
+    -------
+    loss : Tensor
+    scores : dict
+        "accuracy", 0-1.
+    """
     chosen = targets != -100
     logits, answers = model(covered, chosen=chosen), targets[chosen]
-    return cross_entropy(logits, answers), {"accuracy": (logits.numpy().argmax(axis=1) == answers).mean().item()}
+    words = len(answers) if words is None else len(targets) * words[0]
+    right = (logits.numpy().argmax(axis=1) == answers).sum()
+    return cross_entropy(logits, answers, reduction="sum") / words, {"accuracy": (right / words).item()}
 
 
 def frequency_baseline(counts, answers):

@@ -38,7 +38,7 @@ from minitx.nn.softmax import softmax
 from minitx.plot.panoptic import draw_panoptic, draw_query_masks
 from minitx.plot.training import draw_learning_curves
 from minitx.recipes import detr
-from minitx.recipes.detr import coco_scores, in_pixels
+from minitx.recipes.detr import coco_scores, count_objects, in_pixels
 from minitx.recipes.running import fit_and_save, open_results, write_figures
 from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights, save_weights
 from minitx.training.optimizers import AdamW
@@ -163,7 +163,7 @@ def panoptic_trainer(model, epochs, seed=0, quiet=False):
     """
 
     def paint(rng, numbers):
-        return paint_panoptic_scenes(rng, len(numbers))
+        return count_objects(*paint_panoptic_scenes(rng, len(numbers)))
 
     numbers = np.arange(PANOPTIC_EPOCH_STEPS * PANOPTIC_BATCH)
     loader = DataLoader(numbers, batch_size=PANOPTIC_BATCH, seed=seed, transform=paint)
@@ -184,7 +184,7 @@ def panoptic_criterion():
     return SetCriterion(len(PANOPTIC_CLASSES), HungarianMatcher(), PANOPTIC_LOSSES, eos_coef=0.3)
 
 
-def panoptic_loss(model, images, labels, boxes, segments, criterion):
+def panoptic_loss(model, images, labels, boxes, segments, objects=None, *, criterion):
     """Return the loss of classes, boxes and masks and its parts, as the loss function of a `Trainer`.
 
     Masks are made for the queries that answer for a segment, and for no others: nothing is asked of theirs.
@@ -199,6 +199,8 @@ def panoptic_loss(model, images, labels, boxes, segments, criterion):
         Centre x, centre y, width, height, 0-1.
     segments : ndarray of int, (B, H, W)
         For each pixel the place of its segment among the labels.
+    objects : ndarray, (B,), optional
+        From `count_objects`, of the whole batch that these images are a part of. Default: they are all.
     criterion : SetCriterion
 
     Returns
@@ -210,9 +212,9 @@ def panoptic_loss(model, images, labels, boxes, segments, criterion):
     encoded = model.detr.encode(images)
     hidden = model.detr.decode(encoded)
     outputs, targets = model.detr.predict(hidden), unpad_targets(labels, boxes)
-    layers = [*outputs["aux_outputs"], outputs]
-    matches = [match for layer in layers for match in criterion.matcher(layer, targets)]
-    losses = criterion(outputs, targets, matches)
+    matches = criterion.match(outputs, targets)
+    per_image = None if objects is None else objects[0]
+    losses = criterion(outputs, targets, matches, per_image)
 
     owner = np.full(labels.shape, -1)  # the query that answers for each segment
     for row, label, (queries, found) in zip(owner, labels, matches[-len(labels) :]):
@@ -220,8 +222,9 @@ def panoptic_loss(model, images, labels, boxes, segments, criterion):
     there = owner >= 0
     masks = model.masks(images, encoded, hidden[-1][np.arange(len(labels))[:, None], owner])[there]  # (S, H, W)
     truth = (segments[:, None] == np.arange(labels.shape[1])[:, None, None])[there]
-    losses["loss_mask"] = sigmoid_focal_loss(masks, truth).mean()
-    losses["loss_dice"] = dice_loss(masks, truth).mean()
+    segments_found = len(masks) if per_image is None else per_image * len(images)
+    losses["loss_mask"] = sigmoid_focal_loss(masks, truth).sum() / segments_found
+    losses["loss_dice"] = dice_loss(masks, truth).sum() / segments_found
     names = ("loss_ce", "loss_bbox", "loss_giou", "loss_mask", "loss_dice")
     return criterion.total(losses), {name: losses[name].item() for name in names}
 

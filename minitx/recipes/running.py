@@ -10,6 +10,8 @@ Lecture concept: all recipes (D0-D4). Notebooks: 02, 03, 07, 09, 15.
 import contextlib
 from pathlib import Path
 
+import numpy as np
+
 from minitx.training.averaging import average_checkpoints
 from minitx.training.trainer import Trainer
 
@@ -119,6 +121,30 @@ def texts_needed():
         yield
     except ModuleNotFoundError as error:
         raise RecipeError(str(error).replace("\n", " ")) from error
+
+
+def mean_of_batch(counts):
+    """Return the mean of some counts of a batch, once for each of its examples, so that each part of it knows.
+
+    A loss that divides by what was counted in a batch, such as tokens that are not padding, is no mean over examples:
+    the parts of a batch that threads share would each divide by their own count. Where b examples divide by b times the
+    mean of the whole batch instead, the mean over the parts is again the loss of the whole.
+
+    Parameters
+    ----------
+    counts : ndarray, (B,)
+
+    Returns
+    -------
+    ndarray, (B,)
+
+    Examples
+    --------
+    >>> tokens = np.array([[5, 7, 9], [8, 0, 0]])
+    >>> mean_of_batch((tokens != 0).sum(axis=1))
+    array([2., 2.])
+    """
+    return np.full(len(counts), np.mean(counts))
 
 
 def fit_and_save(trainer, epochs, out, resume=False):

@@ -17,6 +17,7 @@ D4). Notebook: 07.
 import numpy as np
 
 from minitx.nn.losses import cross_entropy
+from minitx.recipes.running import mean_of_batch
 from minitx.text.decoding import beam_search
 from minitx.text.vocabulary import END, PAD, START, pad_sequences
 
@@ -44,7 +45,19 @@ def pad_pairs(sources, targets):
     return pad_sequences(sources)[0], pad_sequences([[START, *target, END] for target in targets])[0]
 
 
-def teacher_forcing_loss(model, source, target, label_smoothing=0.0):
+def count_tokens(rng, source, target):
+    """Add how many wanted tokens the targets of the batch have on average: the `transform` of a loader.
+
+    Examples
+    --------
+    >>> source, target = pad_pairs([[5, 6], [7]], [[8], [9, 10]])
+    >>> count_tokens(None, source, target)[2]
+    array([2.5, 2.5])
+    """
+    return source, target, mean_of_batch((target[:, 1:] != PAD).sum(axis=1))
+
+
+def teacher_forcing_loss(model, source, target, tokens=None, label_smoothing=0.0):
     """Return the mean cross-entropy of all wanted tokens, and how many targets are right: for a `Trainer`.
 
     Parameters
@@ -53,6 +66,8 @@ def teacher_forcing_loss(model, source, target, label_smoothing=0.0):
     source : ndarray of int, (B, S)
     target : ndarray of int, (B, T)
         From `pad_pairs`.
+    tokens : ndarray, (B,), optional
+        From `count_tokens`, of the whole batch that these pairs are a part of. Default: they are all.
     label_smoothing : float
         As in `cross_entropy`.
 
@@ -64,9 +79,12 @@ def teacher_forcing_loss(model, source, target, label_smoothing=0.0):
     """
     given, wanted = target[:, :-1], target[:, 1:]
     logits = model(source, given)
-    loss = cross_entropy(logits.swapaxes(1, 2), wanted, ignore_index=PAD, label_smoothing=label_smoothing)
+    total = cross_entropy(
+        logits.swapaxes(1, 2), wanted, ignore_index=PAD, reduction="sum", label_smoothing=label_smoothing
+    )
+    tokens = (wanted != PAD).sum() if tokens is None else len(target) * tokens[0]
     right = (logits.numpy().argmax(axis=2) == wanted) | (wanted == PAD)
-    return loss, {"accuracy": right.all(axis=1).mean().item()}
+    return total / tokens, {"accuracy": right.all(axis=1).mean().item()}
 
 
 def answer_sources(model, sources, max_length, beam_width=1, batch_size=250):

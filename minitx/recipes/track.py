@@ -29,7 +29,7 @@ from minitx.models.track_former import TrackFormer, choose_tracks, follow_video,
 from minitx.plot.tracking import draw_film_strip, draw_paths, draw_switch_counts
 from minitx.plot.training import draw_learning_curves
 from minitx.recipes.detr import build_detr
-from minitx.recipes.running import fit_and_save, open_results, write_figures
+from minitx.recipes.running import fit_and_save, mean_of_batch, open_results, write_figures
 from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights, save_weights
 from minitx.training.optimizers import AdamW
 from minitx.training.schedules import cosine_schedule
@@ -110,7 +110,7 @@ def run(seed=0, epochs=30, out="minitx-track", resume=False, quiet=False):
     return scores
 
 
-def tracking_loss(model, videos, labels, boxes, criterion):
+def tracking_loss(model, videos, labels, boxes, objects=None, *, criterion):
     """Return the set loss of the second of two frames, whose track queries come from the first.
 
     Parameters
@@ -121,6 +121,9 @@ def tracking_loss(model, videos, labels, boxes, criterion):
         -1 where nothing is. The place is the identity.
     boxes : ndarray, (B, 2, M, 4)
         Centre x, centre y, width, height, 0-1.
+    objects : ndarray, (B,), optional
+        How many things the second frames have on average, in the whole batch that these videos are a part of. Default:
+        they are all.
     criterion : SetCriterion
 
     Returns
@@ -136,7 +139,8 @@ def tracking_loss(model, videos, labels, boxes, criterion):
     followed = np.where(identities >= 0, np.take_along_axis(number, np.maximum(identities, 0), axis=1), -1)
     targets = unpad_targets(labels[:, 1], boxes[:, 1])
     outputs = model(videos[:, 1], tracks)
-    losses = criterion(outputs, targets, match_with_tracks(criterion.matcher, outputs, targets, followed))
+    matches = match_with_tracks(criterion.matcher, outputs, targets, followed)
+    losses = criterion(outputs, targets, matches, None if objects is None else objects[0])
     return criterion.total(losses), {name: losses[name].item() for name in ("loss_ce", "loss_bbox", "loss_giou")}
 
 
@@ -168,7 +172,9 @@ def track_trainer(model, epochs, seed=0, quiet=False):
     first_lesson = 7 * epochs // 15
 
     def paint(rng, numbers):
-        return paint_moving_digits(rng, len(numbers), frames=2, **TRACK_LESSONS[trainer.epoch >= first_lesson])
+        lesson = TRACK_LESSONS[trainer.epoch >= first_lesson]
+        videos, labels, boxes = paint_moving_digits(rng, len(numbers), frames=2, **lesson)
+        return videos, labels, boxes, mean_of_batch((labels[:, 1] >= 0).sum(axis=1))
 
     loader = DataLoader(np.arange(TRACK_EPOCH_STEPS * TRACK_BATCH), batch_size=TRACK_BATCH, seed=seed, transform=paint)
     turn = first_lesson * len(loader)

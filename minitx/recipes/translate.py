@@ -25,7 +25,7 @@ from minitx.models.seq2seq import Seq2SeqTransformer
 from minitx.plot.training import draw_learning_curves
 from minitx.plot.translation import draw_alignments
 from minitx.recipes.running import AveragingTrainer, fit_and_save, open_results, write_figures
-from minitx.recipes.teacher_forcing import answer_sources, pad_pairs, teacher_forcing_loss
+from minitx.recipes.teacher_forcing import answer_sources, count_tokens, pad_pairs, teacher_forcing_loss
 from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights, save_weights
 from minitx.text.bleu import corpus_bleu
 from minitx.text.byte_pairs import BytePairVocabulary
@@ -174,7 +174,13 @@ def translation_trainer(vocabulary, numbers, seed=0, quiet=False):
         model,
         Adam(model.parameters(), betas=(0.9, 0.98), eps=1e-9),
         functools.partial(teacher_forcing_loss, label_smoothing=0.1),
-        SimilarLengthLoader(*(array[shown] for array in arrays), batch_size=TRANSLATION_BATCH, shuffle=True, seed=seed),
+        SimilarLengthLoader(
+            *(array[shown] for array in arrays),
+            batch_size=TRANSLATION_BATCH,
+            shuffle=True,
+            seed=seed,
+            transform=count_tokens,
+        ),
         schedule=functools.partial(noam_schedule, d_model=TRANSLATOR_WIDTH, warmup=TRANSLATION_WARMUP),
         validation=SimilarLengthLoader(*(array[aside:] for array in arrays), batch_size=250),
         quiet=quiet,

@@ -114,16 +114,21 @@ def train(model, images, labels, epochs, seed=0, quiet=False):
     """Train `model` on images (n, 1, 8, 8) with labels (n,); return the `Trainer`, which holds the history."""
     from threadpoolctl import threadpool_limits
 
+    trainer = digits_trainer(model, images, labels, epochs, seed, quiet)
+    with threadpool_limits(limits=1):  # several threads only wait for each other on matrices as small as these
+        trainer.fit(epochs)
+    return trainer
+
+
+def digits_trainer(model, images, labels, epochs, seed=0, quiet=False):
+    """Return the `Trainer` of this recipe."""
     loader = DataLoader(images, labels, batch_size=BATCH_SIZE, shuffle=True, seed=seed, transform=augment)
     total = epochs * len(loader)
     schedule = functools.partial(
         cosine_schedule, total=total, warmup=min(WARMUP_EPOCHS * len(loader), total // 4), peak=PEAK_LEARNING_RATE
     )
     optimizer = AdamW(model.parameters(), lr=PEAK_LEARNING_RATE, weight_decay=0.05)
-    trainer = Trainer(model, optimizer, classification_loss, loader, schedule=schedule, max_norm=1.0, quiet=quiet)
-    with threadpool_limits(limits=1):  # several threads only wait for each other on matrices as small as these
-        trainer.fit(epochs)
-    return trainer
+    return Trainer(model, optimizer, classification_loss, loader, schedule=schedule, max_norm=1.0, quiet=quiet)
 
 
 def predict(model, images):

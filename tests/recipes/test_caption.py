@@ -79,10 +79,10 @@ def test_batches_are_new_scenes_with_their_sentences_and_withhold_what_is_withhe
     grammar, vocabulary = caption.WORLDS[world], caption.caption_vocabulary(world)
     loader = caption.caption_trainer(caption.build_captioner(world), world, epochs=1).loader
     allowed = {grammar.caption(kind) for kind in grammar.kinds("train")}
-    told = {vocabulary.decode(row[row > 0]) for _, captions in loader.batches(0) for row in captions}
+    told = {vocabulary.decode(row[row > 0]) for _, captions, _ in loader.batches(0) for row in captions}
     assert told == allowed
     assert not allowed & set(caption.exam_scenes(world)[1])
-    (first, captions), (second, _) = (next(loader.batches(epoch)) for epoch in (0, 1))
+    (first, captions, _), (second, *_) = (next(loader.batches(epoch)) for epoch in (0, 1))
     assert first.dtype == np.float32 and len(first) == len(captions) == 512
     assert not np.array_equal(first, second)
     assert (captions[:, 0] == START).all() and all((row == END).sum() == 1 for row in captions)

@@ -23,7 +23,11 @@ def test_no_sequence_is_in_both_sets():
 def test_the_trainer_learns_every_task_on_every_sequence():
     words = recipe.COPYING_VOCABULARY.decode
     loader = recipe.copying_trainer([[1, 2, 3, 4], [5, 6, 7, 8]], epochs=1).loader
-    pairs = {(words(source), words(target)) for batch in loader.batches(0) for source, target in zip(*batch)}
+    pairs = {
+        (words(source), words(target))
+        for sources, targets, _ in loader.batches(0)
+        for source, target in zip(sources, targets)
+    }
     assert pairs == {
         ("copy 1 2 3 4", "1 2 3 4"),
         ("reverse 1 2 3 4", "4 3 2 1"),

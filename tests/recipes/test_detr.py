@@ -88,9 +88,10 @@ def test_every_variant_learns(world, changes, monkeypatch):
 
 def test_batches_are_new_scenes():
     loader = detr.detr_trainer(detr.build_detr(), epochs=1, quiet=True).loader
-    (first, labels, boxes), (second, *_), (again, *_) = (next(loader.batches(epoch)) for epoch in (0, 1, 0))
+    (first, labels, boxes, objects), (second, *_), (again, *_) = (next(loader.batches(epoch)) for epoch in (0, 1, 0))
     assert first.shape == (32, 3, 32, 32) and first.dtype == boxes.dtype == np.float32
     assert labels.shape == (32, 4) and boxes.shape == (32, 4, 4)
+    assert objects.tolist() == [(labels >= 0).sum() / 32] * 32
     assert not np.array_equal(first, second)
     assert np.array_equal(first, again)
     other = detr.detr_trainer(detr.build_detr(), epochs=1, seed=1, quiet=True).loader

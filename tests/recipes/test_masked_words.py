@@ -113,6 +113,7 @@ def test_gaps():
 
 def test_covering_leaves_special_tokens_alone():
     windows = np.random.default_rng(0).integers(0, 20, (30, 64))
-    covered, targets = crop_and_cover(np.random.default_rng(1), windows, mask=20)
+    covered, targets, words = crop_and_cover(np.random.default_rng(1), windows, mask=20)
     assert covered.shape == targets.shape == (30, 32)
+    assert words.tolist() == [(targets != -100).sum() / 30] * 30
     assert targets[targets != -100].min() > UNKNOWN

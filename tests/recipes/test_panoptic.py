@@ -105,7 +105,7 @@ def test_masks_are_compared_with_those_of_their_own_segments_as_the_last_layer_m
         parameter.writable()[...] *= 100  # so that the masks of different queries differ
     images, labels, boxes, segments = panoptic.paint_panoptic_scenes(np.random.default_rng(0), 3)
     with no_grad():
-        _, scores = panoptic.panoptic_loss(model, images, labels, boxes, segments, criterion)
+        _, scores = panoptic.panoptic_loss(model, images, labels, boxes, segments, criterion=criterion)
         outputs = model(images)
     targets = panoptic.panoptic_targets(labels, segments, boxes)
     masks = outputs["pred_masks"].numpy()
@@ -125,7 +125,7 @@ def test_masks_are_compared_with_those_of_their_own_segments_as_the_last_layer_m
 def test_more_segments_than_queries(monkeypatch):
     monkeypatch.setattr(panoptic, "PANOPTIC_SETTINGS", panoptic.PANOPTIC_SETTINGS | {"num_queries": 2})
     batch = panoptic.paint_panoptic_scenes(np.random.default_rng(0), 3)
-    loss, scores = panoptic.panoptic_loss(panoptic.build_panoptic(), *batch, panoptic.panoptic_criterion())
+    loss, scores = panoptic.panoptic_loss(panoptic.build_panoptic(), *batch, criterion=panoptic.panoptic_criterion())
     loss.backward()
     assert all(np.isfinite(value) for value in scores.values())
 

@@ -89,7 +89,7 @@ def test_the_loss_knows_who_is_followed_though_places_differ(monkeypatch):
     monkeypatch.setattr(track, "match_with_tracks", lambda *given: seen.append(given[-1].tolist()) or match(*given))
     videos = np.zeros((1, 2, 3, 32, 32), np.float32)
     criterion = SetCriterion(10, HungarianMatcher())
-    loss, scores = track.tracking_loss(track.build_tracker(), videos, labels, boxes, criterion)
+    loss, scores = track.tracking_loss(track.build_tracker(), videos, labels, boxes, criterion=criterion)
     assert seen == [[[1, -1, -1]]]
     assert np.isfinite(loss.item()) and set(scores) == {"loss_ce", "loss_bbox", "loss_giou"}
 
@@ -103,8 +103,9 @@ def test_it_learns(monkeypatch):
 
 def test_pairs_of_frames_are_new_in_every_batch():
     loader = track.track_trainer(track.build_tracker(), epochs=1, quiet=True).loader
-    (videos, labels, boxes), (others, _, _) = (next(loader.batches(epoch)) for epoch in (0, 1))
+    (videos, labels, boxes, objects), (others, *_) = (next(loader.batches(epoch)) for epoch in (0, 1))
     assert videos.shape == (16, 2, 3, 32, 32) and labels.shape == (16, 2, 3) and boxes.shape == (16, 2, 3, 4)
+    assert objects.tolist() == [(labels[:, 1] >= 0).sum() / 16] * 16
     assert not np.array_equal(videos, others)
 
 

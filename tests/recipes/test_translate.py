@@ -68,7 +68,7 @@ def test_validation_numbers_are_never_learned_from():
     vocabulary = recipe.number_vocabulary()
     trainer = recipe.translation_trainer(vocabulary, np.arange(100))
     told = [
-        {vocabulary.decode(source) for batch, _ in loader.batches(0) for source in batch}
+        {vocabulary.decode(source) for batch, *_ in loader.batches(0) for source in batch}
         for loader in (trainer.loader, trainer.validation)
     ]
     assert told[0] == {english_words(n) for n in range(95)}
@@ -84,7 +84,7 @@ def test_the_learning_rate_rises_for_1000_steps_and_falls():
 def test_numbers_with_few_pieces_are_shown_again():
     vocabulary = recipe.number_vocabulary()
     loader = recipe.translation_trainer(vocabulary, np.arange(1000, 1100)).loader
-    told = [vocabulary.decode(source) for batch, _ in loader.batches(0) for source in batch]
+    told = [vocabulary.decode(source) for batch, *_ in loader.batches(0) for source in batch]
     assert told.count("one thousand") == 8 and told.count("one thousand and seventy-one") == 1
 
 
