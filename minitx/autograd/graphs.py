@@ -87,10 +87,8 @@ def graph(tensor, **names):
     if tensor.node is None:
         place(id(tensor), "parameter", tensor.data)
     for record in reversed(_reachable(tensor)):
-        parents = dict(zip(record.positions, record.parents))
         sources = []
-        for position, value in enumerate(record.values):
-            parent = parents.get(position)
+        for position, (value, parent) in enumerate(zip(record.values, record.parents)):
             if parent is not None and parent.node is not None:
                 sources.append(places[id(parent.node)])
             elif parent is not None:

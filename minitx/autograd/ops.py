@@ -126,9 +126,10 @@ def _make_op(kernel):
 
     @functools.wraps(kernel)
     def op(*arguments, **options):
-        for option in options.values():
-            if isinstance(option, Tensor):
-                return record(op, *_positionally(kernel, arguments, options))
+        if options:
+            for option in options.values():
+                if isinstance(option, Tensor):
+                    return record(op, *_positionally(kernel, arguments, options))
         for argument in arguments:
             if isinstance(argument, Tensor):
                 return record(op, arguments, options)
@@ -163,29 +164,28 @@ def _run_fused(op, values, options, wanted):
 def record(op, arguments, options):
     """Run `op` on the arrays inside `arguments` and, where a gradient is wanted, remember the call."""
     started = _op_watchers and perf_counter()
-    values = list(arguments)
-    parents = []
-    positions = []
-    leaves = ()
-    stamp = 0
-    for position, argument in enumerate(arguments):
+    values, parents, leaves, stamp = [], [], (), 0
+    recorded = False
+    for argument in arguments:
+        parent = None
         if isinstance(argument, Tensor):
-            values[position] = argument._array
             if argument.node is None:
                 leaves += (argument,)
                 stamp += argument.version
             if argument.requires_grad:
-                parents.append(argument)
-                positions.append(position)
+                parent = argument
+                recorded = _mode.recording
+            argument = argument._array
         elif isinstance(argument, np.generic):
-            values[position] = argument.item()  # NumPy scalars are as weak as Python's: float32 stays float32
+            argument = argument.item()  # NumPy scalars are as weak as Python's: float32 stays float32
+        values.append(argument)
+        parents.append(parent)
     if options:
         options = {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
-    recorded = positions and _mode.recording
     pullback = node = None
     try:
         if op.fused:
-            output, pullback = _run_fused(op, values, options, wanted=bool(recorded))
+            output, pullback = _run_fused(op, values, options, wanted=recorded)
         else:
             output = op.kernel(*values, **options)
     except (ValueError, IndexError, TypeError) as error:
@@ -195,7 +195,7 @@ def record(op, arguments, options):
     for value in values:
         if value is output:
             output = output.view()
-    output.setflags(write=False)
+    output.setflags(False)  # write=False; named, it would take twice as long
     kind = output.dtype.kind
     if kind != "f" and kind not in "iub":
         raise TypeError(
@@ -203,11 +203,11 @@ def record(op, arguments, options):
             "give floats, ints or bools (of complex numbers, the real and the imaginary part apart)."
         )
     if recorded and kind == "f":
-        if op.rules and (positions[-1] >= len(op.rules) or None in op.rules):
-            _refuse_undifferentiable(op, positions)
-        node = Node(op, values, options, output, parents, positions, leaves, stamp, pullback)
+        if op.rules and (len(parents) > len(op.rules) or None in op.rules):
+            _refuse_undifferentiable(op, parents)
+        node = Node(op, values, options, output, parents, leaves, stamp, pullback)
     if started:
-        report_op("forward", node or Node(op, values, options, output, (), (), (), 0, None), started)
+        report_op("forward", node or Node(op, values, options, output, (), (), 0, None), started)
     return made(output, node)
 
 
@@ -219,9 +219,9 @@ def _positionally(kernel, arguments, options):
     return bound.args, left
 
 
-def _refuse_undifferentiable(op, positions):
-    for position in positions:
-        if position >= len(op.rules) or op.rules[position] is None:
+def _refuse_undifferentiable(op, parents):
+    for position, parent in enumerate(parents):
+        if parent is not None and (position >= len(op.rules) or op.rules[position] is None):
             raise ValueError(
                 f"{op.title}: argument {position} ({argument_name(op, position)}) has no derivative, but the Tensor "
                 "given there wants a gradient; pass it as x.detach() to treat it as a constant."

@@ -71,8 +71,8 @@ class Node:
         Positional arguments as plain arrays, and keyword arguments.
     output : ndarray
         What the op returned.
-    parents, positions
-        The Tensors among the arguments that want a gradient, and their positions in `values`.
+    parents : list of (Tensor or None)
+        For each of the `values`, the Tensor that it came from, if that wants a gradient.
     leaves
         All Tensors among the arguments that no recorded op made: those whose values may yet change.
     stamp : int
@@ -83,15 +83,14 @@ class Node:
         Counts upwards over all nodes; parents are always born first.
     """
 
-    __slots__ = ("op", "values", "options", "output", "parents", "positions", "leaves", "stamp", "pullback", "birth")
+    __slots__ = ("op", "values", "options", "output", "parents", "leaves", "stamp", "pullback", "birth")
 
-    def __init__(self, op, values, options, output, parents, positions, leaves, stamp, pullback):
+    def __init__(self, op, values, options, output, parents, leaves, stamp, pullback):
         self.op = op
         self.values = values
         self.options = options
         self.output = output
         self.parents = parents
-        self.positions = positions
         self.leaves = leaves
         self.stamp = stamp
         self.pullback = pullback
@@ -100,7 +99,12 @@ class Node:
     def release(self):
         """Let go of everything: this node has passed its gradient on."""
         self.values = self.options = self.output = self.pullback = None
-        self.parents = self.positions = self.leaves = ()
+        self.parents = self.leaves = ()
+
+    @property
+    def positions(self):
+        """The positions of the arguments that want a gradient."""
+        return [position for position, parent in enumerate(self.parents) if parent is not None]
 
     @property
     def released(self):

@@ -5,7 +5,7 @@ import pytest
 
 from minitx.autograd.arithmetic import exp, multiply, sin, tanh
 from minitx.autograd.backward import GraphError, grad
-from minitx.autograd.ops import fused
+from minitx.autograd.ops import elementary, fused
 from minitx.autograd.tensor import Tensor
 
 
@@ -85,3 +85,13 @@ def test_a_deep_graph_to_second_order():
     slope = grad(y, x, create_graph=True)
     assert slope.item() == 3001
     assert grad(slope, x) == 3001 * 3000
+
+
+def test_a_rule_that_returns_a_constant_gives_a_tensor_all_the_same():
+    @elementary(lambda g, y, x: np.full(x.shape, 3.0))
+    def thrice(x):
+        return 3 * x
+
+    x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    slope = grad(thrice(x).sum(), x, create_graph=True)
+    assert isinstance(slope, Tensor) and slope.tolist() == [3, 3]
