@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minitx.detection.boxes import box_iou
-from minitx.detection.suppression import nms, nms_per_class, nms_steps, soft_nms, suppress_as_printed
+from minitx.detection.suppression import NMS_BLOCK, nms, nms_per_class, nms_steps, soft_nms, suppress_as_printed
 
 CHAIN = np.array([[0.0, 0, 10, 10], [3, 0, 13, 10], [6, 0, 16, 10]])
 FALLING = np.array([0.9, 0.8, 0.7])
@@ -71,6 +71,17 @@ def test_an_overlap_at_the_threshold_is_not_above_it(suppress):
     boxes, scores = np.array([[0.0, 0, 2, 2], [0, 0, 2, 1]]), np.array([0.9, 0.8])
     assert suppress(boxes, scores, 0.5).tolist() == [0, 1]
     assert suppress(boxes, scores, 0.49).tolist() == [0]
+
+
+@pytest.mark.parametrize("count", [0, 1, NMS_BLOCK, NMS_BLOCK + 1, 5 * NMS_BLOCK + 7])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_blocks_keep_what_one_box_at_a_time_keeps(count, dtype):
+    for seed in range(3):
+        boxes, scores = crowd(seed, count, dtype)
+        for threshold in (0.0, 0.3, 0.8):
+            kept = nms(boxes, scores, threshold)
+            assert kept.tolist() == [step.kept for step in nms_steps(boxes, scores, threshold)]
+            assert kept.dtype == np.int64
 
 
 def test_steps_judge_every_box_once():
