@@ -7,8 +7,9 @@ takes
 
 and so do both gradients of it: the backward pass of a matrix product costs twice its forward pass. Everything else is
 a few FLOPs per number, and exp, erf or a division count as one like an addition does. Only products are therefore
-exact; the rest says of what order it is. An op that is not in the tables below counts as one FLOP per number. Bytes are
-the least that must move: every array read or written once, which views do not.
+exact; the rest says of what order it is. An op that is not in the tables below counts as one FLOP per number. What a
+mask hides counts as if it were not hidden. Bytes are the least that must move: every array read or written once, which
+views are not.
 
 Source: the counting of Kaplan et al. 2020, "Scaling laws for neural language models", section 2.1 and table 1.
 Lecture concept: complexity table (D1 D3). Notebook: 08.
@@ -155,6 +156,13 @@ def _attention_flops(output, query, key, value, *rest, **options):
     return (products, 5 * scores), (2 * products, 2 * scores + 2 * output.size)
 
 
+def _self_attention_flops(output, packed, num_heads, *rest, **options):
+    tokens, width = output.shape[-2:]
+    scores = output.size // max(width, 1) * tokens * num_heads
+    products = 4 * output.size * tokens
+    return (products, 5 * scores), (2 * products, 2 * scores + 2 * output.size)
+
+
 def _convolution_flops(output, input, weight, bias=None, *rest, **options):
     product = (2 * output.size * math.prod(weight.shape[1:]), 0)
     return (product[0], 0 if bias is None else output.size), [product, product, (0, output.size)]
@@ -192,6 +200,7 @@ FORMULAS = {
     "einsum": _einsum_flops,
     "attention_weights": _weights_flops,
     "attention": _attention_flops,
+    "self_attention": _self_attention_flops,
     "conv1d": _convolution_flops,
     "conv2d": _convolution_flops,
     "rnn_layer": _recurrent_flops(4),

@@ -7,7 +7,7 @@ from minitx import functional as F
 from minitx.autograd.tensor import Tensor
 from minitx.learn import profile
 from minitx.learn.costs import FORMULAS, NO_ARITHMETIC, PER_NUMBER, OpCost, backward_cost, forward_cost
-from minitx.nn.attention import attention, attention_weights
+from minitx.nn.attention import attention, attention_weights, self_attention
 from minitx.nn.convolution import conv1d, conv2d
 from minitx.nn.embedding import embedding
 from minitx.nn.gru import gru_layer
@@ -135,6 +135,13 @@ def counted(function, *shapes):
 )
 def test_a_fused_op_takes_the_products_of_its_composed_twin(op, shapes):
     assert counted(op, *shapes) == counted(op.twin, *shapes) > 0
+
+
+def test_attention_of_packed_heads_takes_the_products_of_attention():
+    packed, heads = counted(lambda x: self_attention(x, 4), (2, 5, 24)), [(2, 4, 5, 2)] * 3
+    assert packed == counted(attention, *heads) == counted(lambda x: self_attention.twin(x, 4), (2, 5, 24))
+    x, head = ones((2, 5, 24)), ones((2, 4, 5, 2))
+    assert costs(self_attention, x, 4) == costs(attention, head, head, head)
 
 
 def test_einsum_of_two_arrays_is_a_matrix_product():

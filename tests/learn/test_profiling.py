@@ -17,6 +17,7 @@ from minitx.autograd.watching import _op_watchers
 from minitx.learn import profile
 from minitx.models import GPT
 from minitx.training import SGD, Adam, Optimizer
+from minitx.training.threads import parallel_step
 
 x = np.random.default_rng(0).standard_normal((8, 5, 16), dtype=np.float32)
 
@@ -102,7 +103,7 @@ def test_modules_contain_their_modules_and_their_ops():
     assert modules["TransformerEncoder"].products == found.all_ops.products
     everything = modules["TransformerEncoder"]
     assert everything.forward + everything.backward + ops["sum"].seconds == pytest.approx(found.all_ops.seconds)
-    assert ops["attention"].seconds < modules["self_attn"].seconds
+    assert ops["self_attention"].seconds < modules["self_attn"].seconds
 
 
 def test_the_way_back_belongs_to_the_module_of_the_way_forward():
@@ -197,6 +198,22 @@ def test_all_threads_are_seen():
     assert by_name(found.ops)["slowly"].forward >= 0.04
     assert by_name(found.modules)["Linear"].calls == 2
     assert_adds_up(found)
+
+
+def test_a_step_shared_by_threads():
+    model = nn.TransformerEncoder(nn.TransformerEncoderLayer(64, 4, 256, 0.0), 2)
+    batch = np.random.default_rng(0).standard_normal((16, 33, 64), dtype=np.float32)
+
+    def loss_of(model, batch):
+        return (model(batch) ** 2).mean()
+
+    shared = profile(lambda: parallel_step(model, loss_of, batch, workers=2))
+    plain = profile(lambda: loss_of(model, batch).backward())
+    assert (shared.threads, plain.threads) == (2, 1)
+    assert shared.all_ops.products == plain.all_ops.products
+    assert [row.name for row in shared.modules] == [row.name for row in plain.modules]
+    assert by_name(shared.modules)["linear1"].calls == 2 * by_name(plain.modules)["linear1"].calls
+    assert_adds_up(shared)
 
 
 def test_called_once_to_warm_up_and_once_for_each_run():
