@@ -52,7 +52,7 @@ from minitx.autograd.shaping import (
     triu,
 )
 from minitx.nn.activations import gelu, relu, sigmoid
-from minitx.nn.attention import scaled_dot_product_attention
+from minitx.nn.attention import scaled_dot_product_attention, self_attention
 from minitx.nn.batch_norm import batch_norm
 from minitx.nn.convolution import conv1d, conv2d
 from minitx.nn.dropout import dropout
@@ -122,6 +122,7 @@ __all__ = [
     "reshape",
     "roll",
     "scaled_dot_product_attention",
+    "self_attention",
     "sigmoid",
     "sin",
     "softmax",

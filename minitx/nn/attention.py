@@ -19,6 +19,8 @@ Source: Vaswani et al. 2017, sections 3.2.1 and 3.2.2, equation 1; the form of r
 Lecture concept: scaled dot product, multi-head, masked and cross attention (D1 D2 D3 D4). Notebook: 05.
 """
 
+import math
+
 import numpy as np
 
 from minitx.autograd.arithmetic import where
@@ -51,58 +53,61 @@ def composed_attention(query, key, value, attn_mask=None, is_causal=False, scale
     return matmul(composed_attention_weights(query, key, attn_mask, is_causal, scale), value)
 
 
-def _weigh(query, key, attn_mask, is_causal, scale):
-    """Return the weights P, and the way back from dS to dQ and dK: what the two ops below have in common."""
-    scale = query.shape[-1] ** -0.5 if scale is None else float(scale)
+def _weigh(query, key, attn_mask, past, scale):
+    """Return the weights P; with a number `past`, query i sees the keys up to past + i only."""
     if query.shape[-2] == 1:  # as in decoding: a copy of the keys would cost more than the product itself
-        weights = (query * scale) @ key.swapaxes(-1, -2)
+        scores = (query * scale) @ key.swapaxes(-1, -2)
     else:
-        weights = query @ np.multiply(key.swapaxes(-1, -2), scale, order="C")  # contiguous (..., d, S) suits BLAS best
-    # The scores, (..., L, S), become the weights in place.
-    if is_causal:
-        np.copyto(weights, -np.inf, where=~np.tri(*weights.shape[-2:], dtype=bool))
+        scores = query @ _flat_transpose(key, scale)
+    hidden = [] if past is None else [~np.tri(*scores.shape[-2:], past, dtype=bool)]
     if attn_mask is not None:
-        _apply_mask(weights, attn_mask)
-    top = weights.max(axis=-1, keepdims=True, initial=-np.inf)
-    top[top == -np.inf] = 0  # every key is hidden: exp(-inf - 0) = 0
-    weights -= top
-    np.exp(weights, out=weights)
+        _check_mask(attn_mask, scores.shape)
+        if attn_mask.dtype == bool:
+            hidden.append(~attn_mask)
+        else:
+            scores += attn_mask
+    far = math.log(np.finfo(scores.dtype).max) / 3
+    near = -far < scores.min(initial=0) and scores.max(initial=0) < far  # then e^S can neither overflow nor vanish
+    for blocked in hidden:
+        np.copyto(scores, -np.inf, where=blocked)
+    if not near:
+        top = scores.max(axis=-1, keepdims=True, initial=-np.inf)
+        top[top == -np.inf] = 0  # every key is hidden: exp(-inf - 0) = 0
+        scores -= top
+    weights = np.exp(scores, out=scores)
     total = weights @ np.ones((weights.shape[-1], 1), weights.dtype)  # row sums; five times as fast as .sum(axis=-1)
     total[total == 0] = 1
     weights /= total
-
-    def scores_pullback(for_scores):
-        for_query = _matmul_like(for_scores, key, like=query)  # dQ = dS K · scale
-        for_query *= scale
-        for_key = _matmul_like(for_scores.swapaxes(-1, -2), query, like=key)  # dK = dSᵀ Q · scale
-        for_key *= scale
-        return for_query, for_key
-
-    return weights, scores_pullback
+    return weights
 
 
-def _apply_mask(scores, attn_mask):
-    """Hide keys where a boolean mask is False, or add a mask of floats; in place."""
+def _flat_transpose(x, factor):
+    """Return factor · xᵀ, (..., S, d) to (..., d, S), contiguous: BLAS takes twice as long for a small view."""
+    return np.multiply(x.swapaxes(-1, -2), factor, order="C")
+
+
+def _check_mask(attn_mask, scores_shape):
     if attn_mask.dtype.kind not in "bf":
         raise ValueError(
             f"attn_mask has dtype {attn_mask.dtype}; give booleans (True = may attend), or floats to add to the scores"
         )
-    lengths = zip(reversed(attn_mask.shape), reversed(scores.shape))
-    if attn_mask.ndim > scores.ndim or not all(length in (1, needed) for length, needed in lengths):
+    lengths = zip(reversed(attn_mask.shape), reversed(scores_shape))
+    if attn_mask.ndim > len(scores_shape) or not all(length in (1, needed) for length, needed in lengths):
         raise ValueError(
             f"attn_mask of shape {attn_mask.shape} does not broadcast to the scores, "
-            f"whose shape is (..., queries, keys) = {scores.shape}"
+            f"whose shape is (..., queries, keys) = {scores_shape}"
         )
-    if attn_mask.dtype == bool:
-        np.copyto(scores, -np.inf, where=~attn_mask)
-    else:
-        scores += attn_mask
 
 
-def _matmul_like(a, b, like):
-    """Return a @ b in the memory order of `like`: heads that were split off by a view are merged by a view again."""
-    shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) + (a.shape[-2], b.shape[-1])
-    return np.matmul(a, b, out=np.empty_like(like, np.result_type(a, b), shape=shape))
+def _room(like, leading, *others):
+    """Return an array for a result with the last axes of `like`, in its memory order: heads that were split off by a
+    view are then merged by a view again."""
+    return np.empty_like(like, np.result_type(like, *others), shape=(*leading, *like.shape[-2:]))
+
+
+def _float_type(*arrays):
+    """Return the dtype of results: that of the arrays, for integers float64."""
+    return np.result_type(*arrays, np.float16)
 
 
 @fused(twin=composed_attention_weights)
@@ -132,14 +137,73 @@ def attention_weights(query, key, attn_mask=None, is_causal=False, scale=None):
            [0.33, 0.33, 0.33]])
     """
     _check_fit(query, key, key)
-    weights, scores_pullback = _weigh(query, key, attn_mask, is_causal, scale)
+    scale = query.shape[-1] ** -0.5 if scale is None else float(scale)
+    weights = _weigh(query, key, attn_mask, 0 if is_causal else None, scale)
 
     def pullback(g):
         for_scores = g - np.vecdot(g, weights)[..., None]  # dS = P ∘ (dP - r), here with dP = g
         for_scores *= weights
-        return *scores_pullback(for_scores), for_scores
+        for_query, for_key = (_room(x, for_scores.shape[:-2], for_scores) for x in (query, key))
+        np.matmul(for_scores, key, out=for_query)  # dQ = dS K · scale
+        for_query *= scale
+        np.matmul(for_scores.swapaxes(-1, -2), query, out=for_key)  # dK = dSᵀ Q · scale
+        for_key *= scale
+        return for_query, for_key, for_scores
 
     return weights, pullback
+
+
+def _attend(query, key, value, attn_mask, is_causal, scale, output):
+    """Write O into `output`, and return a function of (dO, dQ, dK, dV) that fills the last three.
+
+    It leaves the scale to its caller, who has dQ and dK in fewer pieces, and returns dS for a mask of floats.
+    """
+    if is_causal and attn_mask is None and query.shape[-2] == key.shape[-2] >= 2 * _CAUSAL_BLOCK:
+        return _attend_causally(query, key, value, scale, output)
+    return _attend_at_once(query, key, value, attn_mask, 0 if is_causal else None, scale, output)
+
+
+def _attend_at_once(query, key, value, attn_mask, past, scale, output):
+    """Do what `_attend` says, with all scores in one array, and again on the way back."""
+    weights = _weigh(query, key, attn_mask, past, scale)
+    np.matmul(weights, value, out=output)
+
+    def go_back(g, for_query, for_key, for_value):
+        np.matmul(weights.swapaxes(-1, -2), g, out=for_value)  # dV = Pᵀ g
+        for_scores = g @ _flat_transpose(value, 1)  # dP = g Vᵀ
+        for_scores -= np.vecdot(g, output)[..., None]  # dP - r
+        for_scores *= weights  # dS
+        np.matmul(for_scores, key, out=for_query)  # dQ / scale = dS K
+        np.matmul(for_scores.swapaxes(-1, -2), query, out=for_key)  # dK / scale = dSᵀ Q
+        return for_scores
+
+    return go_back
+
+
+# Tokens per block of causal attention: the later tokens of a block, at most so many, are all that it hides in vain.
+_CAUSAL_BLOCK = 96
+
+
+def _attend_causally(query, key, value, scale, output):
+    """Do what `_attend` says block by block of queries, each with the keys up to its end: half of the work is saved."""
+    tokens = query.shape[-2]
+    count = tokens // _CAUSAL_BLOCK
+    blocks = []
+    for start, stop in zip(tokens * np.arange(count) // count, tokens * np.arange(1, count + 1) // count):
+        rows, seen = np.s_[..., start:stop, :], np.s_[..., :stop, :]
+        part = _attend_at_once(query[rows], key[seen], value[seen], None, start, scale, output[rows])
+        blocks.append((rows, seen, part))
+
+    def go_back(g, for_query, for_key, for_value):
+        for_key[...] = 0
+        for_value[...] = 0
+        for rows, seen, part in blocks:
+            share_of_key, share_of_value = np.empty_like(for_key[seen]), np.empty_like(for_value[seen])
+            part(g[rows], for_query[rows], share_of_key, share_of_value)
+            for_key[seen] += share_of_key
+            for_value[seen] += share_of_value
+
+    return go_back
 
 
 @fused(twin=composed_attention)
@@ -147,7 +211,7 @@ def attention(query, key, value, attn_mask=None, is_causal=False, scale=None):
     """Fused `scaled_dot_product_attention` without dropout; in a boolean `attn_mask`, True means *may attend*.
 
     The derivation stands at the top of this file. Two arrays of the size of the scores are made in all, one on the way
-    forward (the weights) and one on the way back.
+    forward (the weights) and one on the way back; half of that where a long sequence attends causally to itself.
 
     Parameters
     ----------
@@ -165,17 +229,86 @@ def attention(query, key, value, attn_mask=None, is_causal=False, scale=None):
     array([[1.]])
     """
     _check_fit(query, key, value)
-    weights, scores_pullback = _weigh(query, key, attn_mask, is_causal, scale)
-    output = _matmul_like(weights, value, like=query)
+    scale = query.shape[-1] ** -0.5 if scale is None else float(scale)
+    leading = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+    output = np.empty_like(query, _float_type(query, key, value), shape=(*leading, query.shape[-2], value.shape[-1]))
+    go_back = _attend(query, key, value, attn_mask, is_causal, scale, output)
 
     def pullback(g):
-        for_value = _matmul_like(weights.swapaxes(-1, -2), g, like=value)  # dV = Pᵀ g
-        for_scores = g @ np.ascontiguousarray(value.swapaxes(-1, -2))  # dP = g Vᵀ
-        for_scores -= np.vecdot(g, output)[..., None]  # dP - r
-        for_scores *= weights  # dS
-        return *scores_pullback(for_scores), for_value, for_scores
+        gradients = [_room(x, leading, g) for x in (query, key, value)]
+        for_scores = go_back(g, *gradients)
+        for gradient in gradients[:2]:
+            gradient *= scale
+        return *gradients, for_scores
 
     return output, pullback
+
+
+def composed_self_attention(packed, num_heads, attn_mask=None, is_causal=False):
+    """Compute `self_attention` in elementary ops."""
+    *leading, tokens, width = packed.shape
+    heads = reshape(packed, (*leading, tokens, 3, num_heads, width // (3 * num_heads)))
+    query, key, value = (swapaxes(heads[..., part, :, :], -2, -3) for part in range(3))
+    mixed = composed_attention(query, key, value, attn_mask, is_causal)
+    return reshape(swapaxes(mixed, -2, -3), (*leading, tokens, width // 3))
+
+
+@fused(twin=composed_self_attention)
+def self_attention(packed, num_heads, attn_mask=None, is_causal=False):
+    """Attend among the tokens of a sequence in several heads; in a boolean `attn_mask`, True means *may attend*.
+
+    Queries, keys and values come as one array, as a single projection makes them, and so does their gradient: heads are
+    split off and merged by views, and nothing is copied.
+
+    Parameters
+    ----------
+    packed : Tensor or ndarray
+        Shape (..., N, 3D): the queries of all heads, D numbers per token, then the keys, then the values.
+    num_heads : int
+        Number of heads H.
+    attn_mask, is_causal
+        As in `scaled_dot_product_attention`, for scores of shape (..., H, N, N).
+
+    Returns
+    -------
+    Tensor or ndarray
+        Shape (..., N, D): the outputs of the heads side by side.
+
+    Raises
+    ------
+    ValueError
+        If the heads do not divide the width, or the mask does not fit.
+
+    Examples
+    --------
+    >>> self_attention(np.array([[50.0, 1.0, 1.0], [0.0, 0.0, 2.0]]), num_heads=1).round(2)
+    array([[1. ],
+           [1.5]])
+    """
+    if packed.ndim < 2 or num_heads < 1 or packed.shape[-1] % (3 * num_heads):
+        raise ValueError(
+            f"self_attention: packed has shape {packed.shape}, which does not divide into 3 x {num_heads} heads; "
+            "the last axis holds queries, keys and values, each of a width that num_heads divides."
+        )
+    *leading, tokens, width = packed.shape
+    output = np.empty((*leading, tokens, num_heads, width // (3 * num_heads)), _float_type(packed))
+    scale = output.shape[-1] ** -0.5
+    go_back = _attend(*_heads(packed, num_heads), attn_mask, is_causal, scale, output.swapaxes(-2, -3))
+
+    def pullback(g):
+        for_packed = np.empty(packed.shape, g.dtype)
+        for_scores = go_back(g.reshape(output.shape).swapaxes(-2, -3), *_heads(for_packed, num_heads))
+        for_packed[..., : width // 3 * 2] *= scale
+        return for_packed, None, for_scores
+
+    return output.reshape(*leading, tokens, width // 3), pullback
+
+
+def _heads(packed, num_heads):
+    """View (..., N, 3D) as queries, keys and values, each (..., H, N, D/H)."""
+    *leading, tokens, width = packed.shape
+    heads = packed.reshape(*leading, tokens, 3, num_heads, width // (3 * num_heads))
+    return [heads[..., part, :, :].swapaxes(-2, -3) for part in range(3)]
 
 
 def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
@@ -330,9 +463,13 @@ class MultiheadAttention(Module):
             If the shapes do not fit.
         """
         self._check_shapes(query, key, value)
-        queries, keys, values = self._project(query, key, value)  # (B, H, L, D/H), (B, H, S, D/H) twice
-        mask = merged_mask(attn_mask, key_padding_mask, (*queries.shape[:-1], keys.shape[-2]))
+        *batch, tokens, _ = query.shape
+        mask = merged_mask(attn_mask, key_padding_mask, (*batch, self.num_heads, tokens, key.shape[-2]))
         dropout_p = self.dropout if self.training else 0.0
+        if query is key is value and self.in_proj_weight is not None and not need_weights and dropout_p == 0:
+            packed = linear(query, self.in_proj_weight, self.in_proj_bias)  # (B, N, 3D)
+            return self.out_proj(self_attention(packed, self.num_heads, mask, is_causal)), None
+        queries, keys, values = self._project(query, key, value)  # (B, H, L, D/H), (B, H, S, D/H) twice
         if need_weights:
             weights = attention_weights(queries, keys, mask, is_causal)  # (B, H, L, S)
             heads = matmul(dropout(weights, dropout_p, self.training), values)

@@ -16,6 +16,7 @@ from minitx.nn.attention import (
     composed_attention,
     composed_attention_weights,
     scaled_dot_product_attention,
+    self_attention,
 )
 
 
@@ -111,6 +112,30 @@ class TestScaledDotProductAttention:
         with np.errstate(over="raise", invalid="raise", divide="raise"):
             output = scaled_dot_product_attention(q, k, v)
         np.testing.assert_array_equal(output, np.array([[1.0], [2.0]], dtype))
+
+    @pytest.mark.parametrize("size", [1, 20, 35, 90, 1e3])
+    def test_scores_of_any_size_give_the_same_weights_as_the_plain_formula(self, size):
+        q, k = normal(6, 4), normal(9, 4)
+        q *= size / np.abs(q @ k.T / 2).max()
+        expected = plain_softmax(q @ k.T / 2)
+        for dtype, close in ((np.float64, 1e-11), (np.float32, 2e-4)):
+            np.testing.assert_allclose(attention_weights(q.astype(dtype), k.astype(dtype)), expected, close, 1e-30)
+
+    @pytest.mark.parametrize("tokens", [191, 192, 193, 300])
+    def test_long_causal_sequences_go_block_by_block_and_come_out_the_same(self, tokens):
+        q, k, v = leaf(2, tokens, 4), leaf(1, tokens, 4, seed=1), leaf(2, tokens, 3, seed=2)
+        cotangent = normal(2, tokens, 3)
+        results = []
+        for options in ({"is_causal": True}, {"attn_mask": np.tri(tokens, dtype=bool)}):
+            output = attention(q, k, v, **options)
+            results.append([output.data, *grad(output, [q, k, v], cotangent)])
+        for blocks, whole in zip(*results):
+            np.testing.assert_allclose(blocks, whole, rtol=1e-9, atol=1e-13)
+
+    def test_long_causal_sequences_see_only_as_many_keys_as_there_are_queries(self):
+        q, k, v = leaf(200, 2), leaf(250, 2), leaf(250, 3)
+        scaled_dot_product_attention(q, k, v, is_causal=True).sum().backward()
+        assert (v.grad[200:] == 0).all() and (v.grad[:200] != 0).all()
 
     def test_not_a_number_is_passed_on_not_hidden(self):
         q = normal(2, 3)
@@ -267,6 +292,23 @@ class TestMessages:
         inputs = [normal(2, n, 8).astype(np.float32) for n in (4, 5, 5)]
         with pytest.raises(ValueError, match=f"^MultiheadAttention: .*{message}"):
             MultiheadAttention(8, 2)(*inputs, **masks)
+
+
+class TestSelfAttention:
+    @pytest.mark.parametrize("tokens", [5, 200])
+    @pytest.mark.parametrize("causal", [False, True])
+    def test_equals_attention_on_its_thirds(self, tokens, causal):
+        packed, cotangent = leaf(2, tokens, 12), normal(2, tokens, 4)
+        output = self_attention(packed, 2, is_causal=causal)
+        parts = [x.reshape((2, tokens, 2, 2)).swapaxes(1, 2) for x in (packed[..., i : i + 4] for i in (0, 4, 8))]
+        expected = attention(*parts, is_causal=causal).swapaxes(1, 2).reshape((2, tokens, 4))
+        np.testing.assert_allclose(output.data, expected.data, rtol=1e-11)
+        np.testing.assert_allclose(grad(output, packed, cotangent), grad(expected, packed, cotangent), rtol=1e-8)
+
+    @pytest.mark.parametrize(("shape", "heads"), [((2, 3, 8), 1), ((2, 3, 6), 4), ((6,), 1), ((2, 6), 0)])
+    def test_widths_that_do_not_divide(self, shape, heads):
+        with pytest.raises(ValueError, match=f"self_attention: .* does not divide into 3 x {heads} heads"):
+            self_attention(normal(*shape), heads)
 
 
 def heads_of(module, x):

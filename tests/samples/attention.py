@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minitx.nn.attention import attention, attention_weights
+from minitx.nn.attention import attention, attention_weights, self_attention
 from tests.samples.declare import normal, sample
 
 blocked_row = np.array([[True, False, True, True], [False, False, False, False], [True, True, False, False]])
@@ -41,4 +41,15 @@ def calls(*widths):
 SAMPLES = {
     attention_weights: calls(),
     attention: [*calls(2), sample(*(normal(3, 3, seed=s) for s in range(3)), note="square")],
+    self_attention: [
+        sample(normal(2, 3, 12), 2, note="two heads"),
+        sample(normal(3, 6), 1, None, True, note="one head, causal"),
+        sample(normal(2, 3, 6), 2, normal(2, 3, 3), note="additive mask"),
+        sample(normal(3, 3), 1, normal(3, 3, seed=1), note="additive mask of the same shape"),
+        sample(normal(2, 2, 6), 1, np.array([[True, False], [False, False]]), note="mask with a row that hides all"),
+        sample(normal(12, 2, 3).T, 2, note="non-contiguous"),
+        sample(normal(1, 3), 1, note="one token"),
+        sample(normal(0, 2, 6), 2, note="empty batch"),
+        sample(normal(2, 0, 6), 2, note="no tokens"),
+    ],
 }
