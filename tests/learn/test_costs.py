@@ -1,9 +1,12 @@
 """FLOPs and bytes: against formulas by hand, and against the same function composed of matrix products."""
 
+import functools
+
 import numpy as np
 import pytest
 
 from minitx import functional as F
+from minitx.autograd.indexing import getitem
 from minitx.autograd.tensor import Tensor
 from minitx.learn import profile
 from minitx.learn.costs import FORMULAS, NO_ARITHMETIC, PER_NUMBER, OpCost, backward_cost, forward_cost
@@ -15,7 +18,7 @@ from minitx.nn.linear import linear
 from minitx.nn.lstm import lstm_layer
 from minitx.nn.normalization import layer_norm
 from minitx.nn.recurrent import rnn_layer
-from tests.sweeping import package_ops
+from tests.sweeping import declared_samples, name_of, package_ops
 
 ones = np.ones
 
@@ -100,6 +103,9 @@ def test_views_are_free_and_copies_are_moved():
     for op, values in [(F.transpose, [x]), (F.reshape, [x, (24,)]), (F.swapaxes, [x, 0, 1])]:
         output = op(*values)
         assert forward_cost(op, values, {}, output) == backward_cost(op, values, {}, output, [0]) == OpCost(0, 0, 0)
+    part = getitem(x, slice(2))
+    assert forward_cost(getitem, [x, slice(2)], {}, part) == OpCost(0, 0, 0)
+    assert backward_cost(getitem, [x, slice(2)], {}, part, [0]).moved == part.nbytes + x.nbytes
     copied = F.reshape(x.T, (24,))
     assert forward_cost(F.reshape, [x.T, (24,)], {}, copied) == OpCost(0, 0, 2 * x.nbytes)
 
@@ -135,6 +141,19 @@ def counted(function, *shapes):
 )
 def test_a_fused_op_takes_the_products_of_its_composed_twin(op, shapes):
     assert counted(op, *shapes) == counted(op.twin, *shapes) > 0
+
+
+FUSED = [op for op in package_ops() if op.fused and op.twin is not None]
+
+
+@pytest.mark.parametrize("op", FUSED, ids=name_of)
+def test_no_op_hides_products_that_its_composed_twin_shows(op):
+    for sample in declared_samples()[op]:
+        values, arguments = list(sample.arguments), list(sample.arguments)
+        for position in sample.differentiable():
+            arguments[position] = Tensor(arguments[position])
+        shown = profile(functools.partial(op.twin, *arguments, **sample.options), runs=1).all_ops.products
+        assert forward_cost(op, values, sample.options, op(*values, **sample.options)).products == shown, sample.note
 
 
 def test_attention_of_packed_heads_takes_the_products_of_attention():

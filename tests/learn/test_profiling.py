@@ -15,6 +15,9 @@ from minitx.autograd import elementary, no_grad
 from minitx.autograd.tensor import Tensor
 from minitx.autograd.watching import _op_watchers
 from minitx.learn import profile
+from minitx.learn.costs import OpCost
+from minitx.learn.profile_table import profile_table
+from minitx.learn.profiling import Profile, ProfileRow
 from minitx.models import GPT
 from minitx.training import SGD, Adam, Optimizer
 from minitx.training.threads import parallel_step
@@ -222,6 +225,20 @@ def test_called_once_to_warm_up_and_once_for_each_run():
     assert calls == [0, 1, 1, 1, 1]
 
 
+def test_the_run_of_median_time_is_shown():
+    pauses = iter([0, 0.2, 0, 0.1])
+    assert 0.1 <= profile(lambda: time.sleep(next(pauses))).seconds < 0.2
+
+
+def test_the_time_of_watching_is_taken_off(monkeypatch):
+    def slow_cost(*arguments):
+        time.sleep(0.2)
+        return OpCost(0, 0, 0)
+
+    monkeypatch.setattr("minitx.learn.profiling.forward_cost", slow_cost)
+    assert profile(lambda: Tensor(x) + 1, runs=1).seconds < 0.2
+
+
 @pytest.mark.parametrize("fails_at", [1, 2])
 def test_errors_pass_through_and_leave_nothing_behind(fails_at):
     step, calls = Optimizer.step, []
@@ -294,3 +311,14 @@ def test_the_table_lines_up_and_shows_what_takes_time():
         heading, *rows = table.splitlines()
         end = heading.index("share") + len("share")
         assert all(row[:end].endswith("%") and len(row) <= 110 for row in rows)
+
+
+def test_what_takes_no_time_is_added_up_or_left_out():
+    long, short = ProfileRow("long", forward=0.9), ProfileRow("short", forward=0.004, calls=7)
+    inside = [ProfileRow("model", "Linear", forward=0.9), ProfileRow("tiny", "Linear", 1, forward=0.004)]
+    found = Profile([], seconds=1.0, threads=1)
+    found.ops, found.modules = [long, short, ProfileRow("shorter", calls=2)], inside
+    ops, modules = profile_table(found).split("\n\n")[1:]
+    assert [line.split()[0] for line in ops.splitlines()] == ["op", "long", "2", "between", "together"]
+    assert ops.splitlines()[2].split() == ["2", "more", "9", "4.00", "0%"]
+    assert "model: Linear" in modules and "tiny" not in modules
