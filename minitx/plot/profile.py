@@ -59,7 +59,7 @@ def draw_profile(profiled, smallest_share=0.01):
         labels = [_label_of(row) for row in modules]
         _draw_rows(ax, modules, labels)
         ax.set_title("Modules, each with all inside it")
-        ax.tick_params(axis="y", pad=4.8 * max(map(len, labels)))  # room for labels that begin at the left
+        ax.tick_params(axis="y", pad=5.2 * max(map(len, labels)))  # room for labels that begin at the left
         for label in ax.get_yticklabels():
             label.set_horizontalalignment("left")
     for ax in figure.axes:
