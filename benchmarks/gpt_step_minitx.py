@@ -5,6 +5,7 @@ from minitx.autograd.randomness import manual_seed
 from minitx.models.gpt import GPT
 from minitx.nn.losses import cross_entropy
 from minitx.training.optimizers import AdamW
+from minitx.training.threads import parallel_step
 
 
 def setup(folder, batch, length, **size):
@@ -12,13 +13,7 @@ def setup(folder, batch, length, **size):
     model, optimizer, tokens = build(batch, length, **size)
     loss = parallel_step(model, next_token_loss, tokens)
     leave_step(folder, model, loss, tokens=tokens)
-
-    def step():
-        optimizer.zero_grad()
-        parallel_step(model, next_token_loss, tokens)
-        optimizer.step()
-
-    return {}, {"minitx": step}
+    return {}, {"minitx": training_step(model, optimizer, tokens)}
 
 
 def build(batch, length, **size):
@@ -29,13 +24,18 @@ def build(batch, length, **size):
     return model, AdamW(model.parameters()), tokens
 
 
+def training_step(model, optimizer, tokens):
+    """Return a function that takes one step."""
+
+    def step():
+        optimizer.zero_grad()
+        parallel_step(model, next_token_loss, tokens)
+        optimizer.step()
+
+    return step
+
+
 def next_token_loss(model, tokens):
     """Return the mean cross-entropy of each next token."""
     logits = model(tokens[:, :-1])  # (B, T, V)
     return cross_entropy(logits.reshape(-1, logits.shape[-1]), tokens[:, 1:].ravel())
-
-
-def parallel_step(model, loss_function, *batch):
-    loss = loss_function(model, *batch)
-    loss.backward()
-    return loss.item()

@@ -29,11 +29,24 @@ REST = 0.05  # seconds between turns: threads that have just worked spin for a w
 
 
 class Plan(NamedTuple):
-    """How long to measure: number of turns, least seconds of each thing timed in a turn, and whether to shrink all."""
+    """How to measure.
+
+    Attributes
+    ----------
+    turns : int
+        Of each side.
+    seconds : float
+        For how long, at least, each thing is timed in a turn.
+    smoke : bool
+        Whether to shrink all, only to see that it runs.
+    images : Path or None
+        The folder for pictures, if there are to be any.
+    """
 
     turns: int = 15
     seconds: float = 0.3
     smoke: bool = False
+    images: Path | None = None
 
 
 class Row(NamedTuple):

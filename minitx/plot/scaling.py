@@ -12,7 +12,7 @@ from itertools import cycle
 import numpy as np
 
 from minitx.plot.shapes import as_shaped
-from minitx.plot.style import MUTED, PALETTE, figure_and_axes, styled
+from minitx.plot.style import MUTED, PALETTE, figure_and_axes, grid_shape, new_figure, styled
 
 
 def fitted_power(sizes, costs):
@@ -113,4 +113,42 @@ def draw_scaling(sizes, costs, theory, horizontal, vertical, title=None, ax=None
     ax.grid()
     ax.plot([], [], color=MUTED, ls=":", lw=1.2, label="slope of the theory")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), title="fitted exponent")
+    return figure
+
+
+@styled
+def draw_growth(panels, vertical):
+    """Draw how a cost grows with several sizes, in a panel for each: `draw_scaling`, side by side.
+
+    Parameters
+    ----------
+    panels : dict of str to (sizes, costs, theory)
+        By the name of what grows: `sizes` and `costs` as for `draw_scaling`, and the exponent that theory gives for all
+        of these costs.
+    vertical : str
+        Name of the vertical axes.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no panel, and as for `draw_scaling`.
+
+    Examples
+    --------
+    >>> costs = {"1 core": [1.0, 2.0, 4.0], "2 cores": [0.6, 1.1, 2.1]}
+    >>> figure = draw_growth({"batch": ([1, 2, 4], costs, 1), "depth": ([1, 2, 3], costs, 1)}, "ms")
+    >>> [ax.get_xlabel() for ax in figure.axes]
+    ['batch', 'depth']
+    """
+    if not panels:
+        raise ValueError("draw_growth: there is no panel.\nPass what grows, with its sizes, costs and theory.")
+    rows, columns = grid_shape(len(panels), 2)
+    figure = new_figure(4.6 * columns, 4.2 * rows)
+    for place, (name, (sizes, costs, theory)) in enumerate(panels.items(), start=1):
+        ax = figure.add_subplot(rows, columns, place)
+        draw_scaling(sizes, costs, dict.fromkeys(costs, theory), name, vertical, ax=ax)
     return figure
