@@ -42,8 +42,9 @@ from minitx.plot.readings import draw_readings
 from minitx.plot.recurrence import draw_gradient_flow, draw_recall
 from minitx.plot.results import draw_quality_against_cost
 from minitx.plot.retrieval import draw_retrieval, draw_saturation, draw_temperatures
-from minitx.plot.scaling import draw_scaling
+from minitx.plot.scaling import draw_growth, draw_scaling
 from minitx.plot.sensitivity import draw_sequential_jacobian
+from minitx.plot.speed import draw_ratios
 from minitx.plot.tracking import draw_film_strip, draw_paths, draw_switch_counts
 from minitx.plot.training import draw_confusion_matrix, draw_gallery, draw_learning_curves
 from minitx.plot.translation import draw_alignments
@@ -74,6 +75,7 @@ __all__ = [
     "draw_gradient_flow",
     "draw_gradient_norms",
     "draw_graph",
+    "draw_growth",
     "draw_guesses",
     "draw_influence",
     "draw_learning_curves",
@@ -96,6 +98,7 @@ __all__ = [
     "draw_quality_against_cost",
     "draw_query_slots",
     "draw_query_masks",
+    "draw_ratios",
     "draw_readings",
     "draw_recall",
     "draw_retrieval",

@@ -2,8 +2,9 @@
 
     ratio = our time / their time
 
-A ratio is taken many times; the dot is the median, the bar reaches from the least to the largest. The axis is logarithmic, so that half and twice as long are equally far from 1. Source: Fleming & Wallace 1986, "How not
-to lie with statistics", for why ratios are compared by their logarithms. Lecture concept: complexity table (D1 D3).
+A ratio is taken many times; the dot is the median, the bar reaches from the least to the largest. The axis is
+logarithmic, so that half and twice as long are equally far from 1. Source: Fleming & Wallace 1986, "How not to lie with
+statistics", for why ratios are compared by their logarithms. Lecture concept: complexity table (D1 D3).
 """
 
 from itertools import cycle

@@ -282,6 +282,28 @@ FIGURES = {
         title="Time",
         **o,
     ),
+    "growth": lambda: plot.draw_growth(
+        {
+            name: (
+                2 ** np.arange(1, 7),
+                {"1 core": 3.0 * 2.1 ** np.arange(6), "2 cores": 2 + 2.0 ** np.arange(6)},
+                theory,
+            )
+            for name, theory in (("batch", 1), ("tokens", 1.24), ("width", 1.92), ("depth", 0.96))
+        },
+        "ms for a step",
+    ),
+    "ratios": lambda **o: plot.draw_ratios(
+        {
+            "ViT, training step": {"8×8": (0.98, 1.02, 1.1), "32×32": (1, 1.1, 1.3), "224×224": (0.9, 1.1, 1.3)},
+            "GPT, writing": {"1 text": (0.5, 0.52, 0.6)},
+            "a recurrent layer": {"RNN": (0.6, 0.7, 0.8), "LSTM": (1.1, 1.2, 1.4)},
+        },
+        "minitx / PyTorch",
+        {"ViT, training step": 1.25, "GPT, writing": 0.7},
+        **o,
+    ),
+    "ratios, one": lambda: plot.draw_ratios({"GPT": {"B=16": (1.1, 1.1, 1.1)}}, "minitx / PyTorch"),
     "steps": lambda **o: plot.draw_step_errors(np.logspace(-12, 0, 25), {"central": np.logspace(-8, -1, 25)}, **o),
     "surprise": lambda: plot.draw_surprise("It costs $5, or $6.\n" * 9, np.arange(180) % 11),
     "vocabularies": lambda **o: plot.draw_vocabularies(
@@ -325,6 +347,7 @@ ON_GIVEN_AXES = [
     "norms",
     "graph",
     "encoding",
+    "ratios",
     "scaling",
     "steps",
     "vocabularies",

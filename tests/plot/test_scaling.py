@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minitx.plot import draw_scaling
+from minitx.plot import draw_growth, draw_scaling
 from minitx.plot.scaling import fitted_power
 
 SIZES = 2 ** np.arange(4, 11)
@@ -45,3 +45,11 @@ def test_what_has_no_straight_line_is_refused(sizes, costs, told):
 def test_every_name_needs_its_theory():
     with pytest.raises(ValueError, match=r"costs are named \['a'\] and theory \['b'\]"):
         draw_scaling(SIZES, {"a": SIZES}, {"b": 1}, "n", "ms")
+
+
+def test_growth_has_a_panel_for_all_that_grows_with_one_theory_for_all_costs():
+    costs = {"1 core": 2.0 * SIZES, "2 cores": SIZES**1.0}
+    figure = draw_growth({"batch": (SIZES, costs, 1), "width": (SIZES, costs, 1.9)}, "ms")
+    assert [ax.get_xlabel() for ax in figure.axes] == ["batch", "width"]
+    legends = [[text.get_text() for text in ax.get_legend().get_texts()] for ax in figure.axes]
+    assert [legend[0] for legend in legends] == ["1 core: 1.00 (theory 1)", "1 core: 1.00 (theory 1.9)"]

@@ -309,6 +309,20 @@ CASES = {
         lambda: plot.draw_scaling([1, 2, 4], {"a": [1, 2, 4]}, {"b": 1}, "n", "ms"),
         "costs are named ['a'] and theory ['b']",
     ),
+    "growth of nothing": (lambda: plot.draw_growth({}, "ms"), "draw_growth: there is no panel"),
+    "ratios of nothing": (lambda: plot.draw_ratios({}, "ratio"), "there are 0 lines in the groups []"),
+    "a bound of nobody": (
+        lambda: plot.draw_ratios({"GPT": {"B=1": (1, 1, 2)}}, "ratio", {"LSTM": 1.5}),
+        "in the groups ['GPT'], and bounds for ['LSTM']",
+    ),
+    "ratios turned round": (
+        lambda: plot.draw_ratios({"GPT": {"B=1": (2, 1, 1)}}, "ratio"),
+        "B=1 is [2, 1, 1], expected positive numbers that ascend",
+    ),
+    "a ratio without a range": (
+        lambda: plot.draw_ratios({"GPT": {"B=1": (1, 2)}}, "ratio"),
+        "expected (S,) with S = 3",
+    ),
     "signs of derivatives": (lambda: plot.draw_sequential_jacobian(-matrix, 1), "sizes holds -1, expected no negative"),
     "a profile of nothing": (
         lambda: plot.draw_profile(SimpleNamespace(seconds=1, threads=1, ops=[], modules=[])),
