@@ -53,7 +53,9 @@ def clip_grad_norm(parameters, max_norm):
             f"clip_grad_norm: max_norm={max_norm} would stop all learning; give a positive number, for example 1.0."
         )
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norm = math.sqrt(sum(_squared_norm(gradient) for gradient in gradients))
+    # Squares of float32 overflow from 1.8e19 on, although such a gradient is finite.
+    with np.errstate(over="ignore", invalid="ignore"):
+        norm = math.sqrt(sum(_squared_norm(gradient) for gradient in gradients))
     shrink = max_norm / (norm + 1e-6)
     if math.isfinite(norm) and shrink < 1:
         for gradient in gradients:
@@ -63,7 +65,5 @@ def clip_grad_norm(parameters, max_norm):
 
 def _squared_norm(gradient):
     flat = gradient.ravel(order="K")
-    # Squares of float32 overflow from 1.8e19 on, although such a gradient is finite.
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = float(np.dot(flat, flat))
+    total = float(np.dot(flat, flat))
     return total if math.isfinite(total) else float(np.sum(np.square(flat, dtype=np.float64)))
