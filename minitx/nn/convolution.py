@@ -8,17 +8,18 @@ are read into columns it is a matrix product, Y = W · columns, and so are its d
     dL/dW = G · columnsᵀ      dL/dx = fold(Wᵀ · G)      dL/db = Σ G      (G = dL/dY)
 
 where `fold` adds every column back to where it was read. With `groups`, the channels are cut into parts that do not see
-each other. Source: LeCun et al. 1989; Dumoulin & Visin 2016; PyTorch's `conv1d` and `conv2d` for arguments and layout.
+each other. How the numbers are laid out in memory for these products is told in `minitx.nn.convolution_ways`.
+
+Source: LeCun et al. 1989; Dumoulin & Visin 2016; PyTorch's `conv1d` and `conv2d` for arguments and layout.
 Lecture concepts: convolution in time (D1 D2), global and local layers (D1). Notebooks: 01, 12.
 """
 
 import math
 
-import numpy as np
-
 from minitx.autograd.ops import fused
 from minitx.autograd.products import matmul
 from minitx.autograd.shaping import stack
+from minitx.nn.convolution_ways import convolve_channels, convolve_pixels, convolve_windows
 from minitx.nn.initialization import kaiming_uniform, uniform
 from minitx.nn.module import Module, Parameter
 from minitx.nn.unfolding import composed_pad, one_per_axis, pad, padding_pairs, sliding_windows
@@ -58,6 +59,7 @@ def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
     Examples
     --------
+    >>> import numpy as np
     >>> difference = np.array([[[-1.0, 1.0]]])
     >>> conv1d(np.array([[1.0, 4.0, 9.0, 16.0]]), difference)
     array([[3., 5., 7.]])
@@ -106,6 +108,7 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
     Examples
     --------
+    >>> import numpy as np
     >>> image = np.arange(16.0).reshape(1, 1, 4, 4)
     >>> conv2d(image, np.full((1, 1, 2, 2), 0.25), stride=2)
     array([[[[ 2.5,  4.5],
@@ -119,47 +122,28 @@ def _convolution(op, input, weight, bias, stride, padding, dilation, groups):
     windows = _checked_windows(op, input, weight, bias, stride, padding, dilation, groups)
     axes = len(windows.sizes)
     leading = input.shape[: -axes - 1]  # (B,), or () for an unbatched input
-    batch, places, taps = math.prod(leading), math.prod(windows.counts), len(windows.taps)
-    out_channels, in_part = weight.shape[:2]
-    out_part = out_channels // groups
-    padded = pad(input, windows.pad)
+    batch, out_channels, in_part = math.prod(leading), *weight.shape[:2]
+    images = input.reshape(batch, groups, in_part, *windows.sizes)
+    kernels = weight.reshape(groups, out_channels // groups, in_part, math.prod(windows.kernel_size))
 
-    seen = windows.view(padded.reshape(batch, *padded.shape[-axes - 1 :]))
-    seen = np.moveaxis(seen, range(-axes, 0), range(-2 * axes, -axes))  # (B, C, *kernel, *windows), nothing copied yet
-    kernels = weight.reshape(groups, out_part, in_part * taps)
-    output = np.empty((batch, groups, out_part, places), np.result_type(input, weight))
-
-    # One image at a time: its columns stay in the cache, and those of the batch would take `taps` times the input's
-    # memory. Measured on one core, for (32, 16, 32, 32) with (32, 16, 3, 3): 6.4 ms so, 6.8 ms with the columns of the
-    # whole batch, 6.8 ms as a sum of 9 shifted products. With 1x1 kernels, where the columns are the image itself and
-    # nothing is copied, all three take less than 0.5 ms; on 8x8 images the shifted products are five times slower.
-    for image, result in zip(seen, output):
-        np.matmul(kernels, image.reshape(groups, in_part * taps, places), out=result)
+    pointwise, depthwise = kernels.shape[3] == 1, kernels.shape[1:3] == (1, 1)
+    way = convolve_pixels if pointwise else convolve_channels if depthwise else convolve_windows
+    output, to_images, to_kernels = way(images, kernels, windows)  # (B, G, out/G, *counts)
     output = output.reshape(*leading, out_channels, *windows.counts)
     if bias is not None:
         output += bias.reshape(-1, *[1] * axes)
 
-    def to_input(g):
-        # A product per tap is the faster way here (5.8 ms, columns 8.7 ms): nothing larger than the input is written.
-        g = g.reshape(batch, groups, out_part, places)
-        per_tap = kernels.reshape(groups, out_part, in_part, taps).transpose(3, 0, 2, 1)  # (taps, G, C/G, out/G)
-        shares = (
-            np.matmul(kernel, g).reshape(*input.shape[:-axes], *windows.counts)
-            for kernel in np.ascontiguousarray(per_tap)
-        )
-        return windows.fold(shares, input.shape[:-axes], g.dtype)
-
-    def to_weight(g):
-        g = g.reshape(batch, groups, out_part, places).swapaxes(-1, -2)
-        total = np.zeros((groups, in_part * taps, out_part), g.dtype)
-        for image, image_gradient in zip(seen, g):
-            total += np.matmul(image.reshape(groups, in_part * taps, places), image_gradient)
-        return total.swapaxes(-1, -2).reshape(weight.shape)
+    def parted(g):
+        return g.reshape(batch, groups, out_channels // groups, *windows.counts)
 
     def to_bias(g):
-        return g.reshape(batch, out_channels, places).sum(axis=(0, 2))
+        return g.reshape(batch, out_channels, math.prod(windows.counts)).sum(axis=(0, 2))
 
-    return output, (to_input, to_weight, None if bias is None else to_bias)
+    return output, (
+        lambda g: to_images(parted(g)).reshape(input.shape),
+        lambda g: to_kernels(parted(g)).reshape(weight.shape),
+        None if bias is None else to_bias,
+    )
 
 
 def _composed_convolution(op, input, weight, bias, stride, padding, dilation, groups):
@@ -276,6 +260,7 @@ class Conv1d(_ConvolutionLayer):
 
     Examples
     --------
+    >>> import numpy as np
     >>> layer = Conv1d(2, 4, kernel_size=3, dilation=2)
     >>> layer(np.zeros((5, 2, 10), np.float32)).shape
     (5, 4, 6)
@@ -317,6 +302,7 @@ class Conv2d(_ConvolutionLayer):
 
     Examples
     --------
+    >>> import numpy as np
     >>> layer = Conv2d(3, 8, kernel_size=3, padding=1)
     >>> layer(np.zeros((2, 3, 16, 16), np.float32)).shape
     (2, 8, 16, 16)

@@ -14,7 +14,7 @@ Source: Dumoulin & Visin 2016, section 5.1, for the sizes; Chellapilla et al. 20
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -223,7 +223,18 @@ class Windows:
         padded = np.zeros((*leading, *lengths), dtype)
         for tap, contribution in zip(self.taps, contributions):
             padded[tap] += contribution
+        return self.inside(padded)
+
+    def inside(self, padded):
+        """Cut the padding off again: (..., *lengths) to (..., *sizes)."""
         return padded[(..., *[slice(before, before + size) for size, (before, _) in zip(self.sizes, self.padding)])]
+
+    @property
+    def mirrored(self):
+        """For stride 1: windows over the output, through which each value of the input sees those that saw it."""
+        spans = [spacing * (size - 1) for size, spacing in zip(self.kernel_size, self.dilation)]
+        padding = tuple((span - before, span - after) for span, (before, after) in zip(spans, self.padding))
+        return replace(self, sizes=self.counts, padding=padding, counts=self.sizes)
 
 
 def sliding_windows(op, sizes, kernel_size, stride=1, padding=0, dilation=1, ceil_mode=False):

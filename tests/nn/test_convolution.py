@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from minitx.autograd.checking import check_gradients
 from minitx.autograd.tensor import Tensor
+from minitx.nn import convolution_ways
 from minitx.nn.containers import Sequential
 from minitx.nn.convolution import Conv1d, Conv2d, composed_conv1d, composed_conv2d, conv1d, conv2d
 from minitx.nn.module import shapes_only
@@ -53,6 +54,18 @@ class TestConv2d:
         expected = looped_conv2d(*arguments)
         np.testing.assert_allclose(conv2d(*arguments), expected, atol=1e-12)
         np.testing.assert_allclose(composed_conv2d(*arguments), expected, atol=1e-12)
+
+    @pytest.mark.parametrize("cached", [1, 600, 2500])
+    @pytest.mark.parametrize("groups", [1, 4])
+    def test_parts_that_fit_the_cache_change_nothing(self, monkeypatch, cached, groups):
+        x, weight = normal(3, 4, 5, 6), normal(4, 4 // groups, 3, 2, seed=1)
+        whole, pullbacks = conv2d.kernel(x, weight, groups=groups)
+        g = normal(*whole.shape, seed=2)
+        expected = [whole, pullbacks[0](g), pullbacks[1](g)]
+        monkeypatch.setattr(convolution_ways, "_CACHED_BYTES", cached)
+        parted, pullbacks = conv2d.kernel(x, weight, groups=groups)
+        for one, two in zip(expected, [parted, pullbacks[0](g), pullbacks[1](g)]):
+            np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-12)
 
     @pytest.mark.parametrize("order", [1, 2])
     @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ SAMPLES = {
         sample(normal(2, 6), normal(1, 2, 2), stride=2, padding=1, note="unbatched, stride, padding"),
         sample(normal(1, 2, 7), normal(4, 1, 3), normal(4), 1, "same", 2, 2, note="same, dilation, groups"),
         sample(normal(2, 2, 3), normal(2, 2, 3, seed=1), note="one window"),
+        sample(normal(2, 2, 7), normal(2, 1, 3), None, 2, 2, 2, 2, note="depthwise, stride, dilation"),
         sample(normal(0, 2, 5), normal(3, 2, 3), normal(3), note="empty batch"),
     ],
     conv2d: [
@@ -40,7 +41,12 @@ SAMPLES = {
         sample(normal(2, 1, 5, 4), normal(2, 1, 2, 3), None, (2, 1), (1, 0), note="stride, padding"),
         sample(normal(1, 4, 5, 5), normal(4, 2, 2, 2), normal(4), 1, 1, 2, 2, note="dilation, groups"),
         sample(normal(1, 3, 4, 4), normal(3, 1, 3, 3), groups=3, padding="same", note="depthwise"),
+        sample(
+            normal(2, 2, 5, 4), normal(2, 1, 2, 2), None, (2, 1), (1, 2), (1, 2), 2, note="depthwise, stride, dilation"
+        ),
         sample(normal(2, 3, 3, 3), normal(2, 3, 1, 1), normal(2), note="pointwise"),
+        sample(normal(2, 4, 3, 3), normal(2, 2, 1, 1), None, 2, 1, groups=2, note="pointwise, stride, groups"),
+        sample(normal(2, 2, 3, 3), normal(2, 2, 2, 1), normal(2), padding=2, note="more padding than kernel"),
         sample(normal(1, 1, 4, 4), normal(2, 1, 2, 2), stride=2, note="patches"),
         sample(normal(2, 4, 4), normal(1, 2, 3, 3), padding="valid", note="unbatched"),
         sample(normal(4, 4, 2, 1).T, normal(2, 2, 2, 3).T, note="non-contiguous"),
