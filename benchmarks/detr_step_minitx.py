@@ -1,17 +1,20 @@
 """The training step of the tiny DETR in minitx, with its own Hungarian algorithm."""
 
+import functools
+
 import numpy as np
 
 from benchmarks.agreement import leave_step
 from minitx.autograd.randomness import manual_seed
 from minitx.data.detection_scenes import paint_digit_boxes
-from minitx.detection.set_matching import HungarianMatcher, SetCriterion, unpad_targets
+from minitx.detection.set_matching import HungarianMatcher, SetCriterion
 from minitx.models.detr import DETR
 from minitx.models.small_backbone import SmallBackbone
 from minitx.nn.grid_positions import sine_grid_positions
-from minitx.recipes.detr import DETR_EOS, DETR_PEAK, detection_world
+from minitx.recipes.detr import DETR_EOS, DETR_PEAK, count_objects, detection_loss, detection_world
 from minitx.training.clipping import clip_grad_norm
 from minitx.training.optimizers import AdamW
+from minitx.training.threads import parallel_step
 
 CLASSES = 10
 
@@ -24,20 +27,17 @@ def setup(folder, batch, num_more, **size):
     optimizer = AdamW(model.parameters(), lr=DETR_PEAK, weight_decay=1e-4)
     weights = {"loss_ce": detection_world("digits").class_weight, "loss_bbox": 5.0, "loss_giou": 2.0}
     criterion = SetCriterion(CLASSES, HungarianMatcher(), weights, DETR_EOS)
+    loss_function = functools.partial(detection_loss, criterion=criterion)
+    scenes = count_objects(images, labels, boxes)
 
-    def backward():
-        loss = criterion.total(criterion(model(images), unpad_targets(labels, boxes)))
-        loss.backward()
-        return loss.item()
-
-    loss = backward()
+    loss = parallel_step(model, loss_function, *scenes)
     positions = sine_grid_positions((8, 8), size["hidden_dim"])
     settings = {"weights_of_losses": list(weights.values()), "eos": DETR_EOS, "lr": DETR_PEAK}
     leave_step(folder, model, loss, images=images, labels=labels, boxes=boxes, positions=positions, **settings)
 
     def step():
         optimizer.zero_grad()
-        backward()
+        parallel_step(model, loss_function, *scenes)
         clip_grad_norm(model.parameters(), 1.0)
         optimizer.step()
 
