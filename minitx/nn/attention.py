@@ -29,11 +29,12 @@ from minitx.autograd.products import matmul
 from minitx.autograd.reductions import mean
 from minitx.autograd.shaping import reshape, split, swapaxes
 from minitx.autograd.tensor import no_grad
+from minitx.nn.caching import KeyValueCache
 from minitx.nn.dropout import dropout
 from minitx.nn.initialization import xavier_uniform, zeros
 from minitx.nn.linear import Linear, linear
 from minitx.nn.masks import merged_mask
-from minitx.nn.module import Module, Parameter
+from minitx.nn.module import Module, Parameter, _values_of
 from minitx.nn.softmax import composed_softmax
 
 
@@ -519,13 +520,13 @@ class MultiheadAttention(Module):
         """
         self._check_shapes(x, x, x)
         self._check_decoding("extend", x, cache)
-        queries, keys, values = (part.data for part in self._project(x, x, x))  # (B, H, n, D/H)
-        if cache is not None:
-            keys = np.concatenate((cache[0], keys), axis=-2)  # (B, H, S + n, D/H)
-            values = np.concatenate((cache[1], values), axis=-2)
-        new, total = queries.shape[-2], keys.shape[-2]
+        bias = None if self.in_proj_bias is None else self.in_proj_bias.data
+        packed = linear(_values_of(x), self.in_proj_weight.data, bias)  # (B, n, 3D), plain: nothing is to be recorded
+        queries, keys, values = _heads(packed, self.num_heads)  # (B, H, n, D/H)
+        cache = (cache if type(cache) is KeyValueCache else KeyValueCache(cache or ())).append(keys, values)
+        new, total = keys.shape[-2], cache[0].shape[-2]
         mask = None if new == 1 else np.tri(new, total, total - new, dtype=bool)  # the last query sees every key
-        return self._mix(attention(queries, keys, values, mask)), (keys, values)
+        return self._mix(attention(queries, *cache, mask)), cache
 
     @no_grad()
     def remember(self, memory):

@@ -57,7 +57,10 @@ def linear(x, weight, bias=None):
     _check_linear(x, weight, bias)
     wide, narrow = weight.shape
     rows = x.reshape(math.prod(x.shape[:-1]), narrow)
-    y = rows @ weight.T
+    if 1 < len(rows) < _MANY_ROWS:  # BLAS copies the right factor first: by far the larger one, unless it is the rows
+        y = np.ascontiguousarray((weight @ rows.T).T)
+    else:
+        y = rows @ weight.T
     if bias is not None:
         y += bias
 
@@ -71,6 +74,9 @@ def linear(x, weight, bias=None):
         return np.ones(len(rows), g.dtype) @ g.reshape(len(rows), wide)
 
     return y.reshape(*x.shape[:-1], wide), (to_x, to_weight, None if bias is None else to_bias)
+
+
+_MANY_ROWS = 64
 
 
 def _check_linear(x, weight, bias):

@@ -31,6 +31,14 @@ class TestLinear:
         for one, two in zip(found, again):
             np.testing.assert_allclose(one, two, atol=1e-13)
 
+    def test_every_number_of_rows_is_right(self):
+        x, weight, bias = normal(200, 6), normal(5, 6, seed=1), normal(5, seed=2)
+        expected = (x[:, None] * weight).sum(axis=-1) + bias
+        for rows in (1, 2, 63, 64, 65, 200):
+            y = linear(x[:rows], weight, bias)
+            assert y.flags.c_contiguous
+            np.testing.assert_allclose(y, expected[:rows], rtol=1e-12, atol=1e-12)
+
     def test_gradients_to_second_order(self):
         operands = normal(2, 3, 4), normal(5, 4, seed=1), normal(5, seed=2)
         check_gradients(linear, *operands)
