@@ -16,6 +16,9 @@ import numpy as np
 from minitx.autograd.tensor import Tensor, _as_numbers
 
 
+_ARRAYS = (np.ndarray, Tensor)
+
+
 class _Context(threading.local):
     callbacks = ()
     shapes_only = False
@@ -214,8 +217,8 @@ class Module:
         dtype = self.own_dtype()
         if dtype is None:
             return
-        for value in (*inputs, *options.values()):
-            if isinstance(value, (np.ndarray, Tensor)) and value.dtype.kind == "f" and value.dtype != dtype:
+        for value in (*inputs, *options.values()) if options else inputs:
+            if isinstance(value, _ARRAYS) and value.dtype != dtype and value.dtype.kind == "f":
                 arguments = inspect.signature(self.forward).bind(*inputs, **options).arguments
                 name = next((name for name, given in arguments.items() if given is value), "an input")
                 raise TypeError(
@@ -228,7 +231,10 @@ class Module:
 
         A module whose buffers meet its inputs, instead of parameters, overrides this.
         """
-        return next((value.dtype for value in vars(self).values() if isinstance(value, Parameter)), None)
+        for value in vars(self).values():
+            if isinstance(value, Parameter):
+                return value.dtype
+        return None
 
     def register_buffer(self, name, array):
         """Keep `array` as the attribute `name` and in `state_dict`, without learning it: running statistics, say."""
