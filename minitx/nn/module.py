@@ -15,7 +15,6 @@ import numpy as np
 
 from minitx.autograd.tensor import Tensor, _as_numbers
 
-
 _ARRAYS = (np.ndarray, Tensor)
 
 
