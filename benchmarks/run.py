@@ -7,10 +7,12 @@ python benchmarks/run.py --smoke       only try that everything runs, in a few s
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -26,10 +28,11 @@ from benchmarks import (
     import_time,
     inference,
     peak_memory,
+    profile_step,
     recurrent_step,
     vit_step,
 )
-from benchmarks.harness import CHECKOUT, Plan, describe_machine, format_tables, has_torch, pin
+from benchmarks.harness import CHECKOUT, THREAD_VARIABLES, Plan, describe_machine, format_tables, has_torch, pin
 from benchmarks.hour import format_hour
 from benchmarks.page import PAGE, compare, last_committed, written_into
 from benchmarks.targets import draw_targets, format_targets
@@ -45,6 +48,7 @@ PARTS = {
     "decoding": {"decoding": decoding.measure},
     "engine": {"engine-overhead": engine_overhead.measure, "import-time": import_time.measure},
     "memory": {"memory": peak_memory.measure},
+    "profile": {"profile": profile_step.measure},
     "growth": {"growth": growth.measure},
     "complexity": {"complexity": complexity.measure},
     "assignment": {"assignment": assignment.measure},
@@ -76,21 +80,21 @@ def main(arguments=None):
     """Run the parts that were asked for, print their tables, write them where asked to; return how many failed."""
     chosen = read_arguments(arguments)
     threads = pin()
+    if chosen.smoke:  # parts run side by side, for their times mean nothing: one thread each is enough
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     before, failed, texts = last_committed(), [], []
-    for part, benchmarks in PARTS.items():
-        wanted = {name: run for name, run in benchmarks.items() if chosen.only in (None, part, name)}
-        if not wanted:
-            continue
-        try:
-            text = measured_text(part, wanted, chosen, threads)
-            if text and chosen.write:
-                write_part(part, text)
-        except Exception:  # the others are worth having all the same
-            traceback.print_exc()
+    wanted = {
+        part: {name: measure for name, measure in benchmarks.items() if chosen.only in (None, part, name)}
+        for part, benchmarks in PARTS.items()
+    }
+    wanted = {part: benchmarks for part, benchmarks in wanted.items() if benchmarks}
+    run_all = ThreadPoolExecutor(threads).map if chosen.smoke else map
+    for part, text in zip(wanted, run_all(lambda part: attempt(part, wanted[part], chosen, threads), wanted)):
+        if text is None:
             failed.append(part)
-            continue
-        print(text + "\n", flush=True)
-        texts.append(text)
+        elif text:
+            print(text + "\n", flush=True)
+            texts.append(text)
     if chosen.write:
         failed += write_computed()
     if not chosen.smoke and texts:
@@ -100,18 +104,29 @@ def main(arguments=None):
     return len(failed)
 
 
-def measured_text(part, wanted, chosen, threads):
+def attempt(part, benchmarks, chosen, threads):
+    """Return the tables of a part, written where asked to, or None if it failed: the others are worth having still."""
+    try:
+        text = measured_text(part, benchmarks, chosen, threads)
+        if text and chosen.write:
+            write_part(part, text)
+        return text
+    except Exception:
+        traceback.print_exc()
+        return None
+
+
+def measured_text(part, benchmarks, chosen, threads):
     """Run the benchmarks of a part, and return their tables with what they were measured on."""
     turns = chosen.turns or TURNS.get(part, Plan().turns)
     plan = (
         Plan(turns=1, seconds=0, smoke=True) if chosen.smoke else Plan(turns, images=IMAGES if chosen.write else None)
     )
     rows = []
-    for name, measure in wanted.items():
-        print(f"{name} ...", end="", file=sys.stderr, flush=True)
+    for name, measure in benchmarks.items():
         start = time.perf_counter()
         rows += measure(name, plan)
-        print(f" {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+        print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
     if not rows:
         return ""
     command = f"python benchmarks/run.py --only {part}" + (f" --turns {chosen.turns}" if chosen.turns else "")
