@@ -68,7 +68,9 @@ def dropout(x, p=0.5, training=True):
     _check_probability(p)
     if not training or p == 0:
         return x
-    return keep_only(x, generator().random(x.shape, np.float32) >= p, p)
+    # 16 random bits for each entry: p is met to within 1e-5, and drawing takes half the time of random floats.
+    keep = generator().integers(1 << 16, size=x.shape, dtype=np.uint16) >= round(p * (1 << 16))
+    return keep_only(x, keep, p)
 
 
 def _check_probability(p):

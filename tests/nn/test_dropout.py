@@ -28,6 +28,11 @@ class TestDropout:
         assert dropout(x, 0.0) is x
         assert dropout(x, 0.7, training=False) is x
 
+    @pytest.mark.parametrize("p", [0.003, 0.1, 0.997])
+    def test_the_share_is_p_as_closely_as_a_million_entries_can_tell(self, p):
+        dropped = (dropout(np.ones((1000, 1000)), p) == 0).mean()
+        assert dropped == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / 1e6))
+
     def test_p_1_gives_zeros_and_no_gradient(self):
         x = Tensor(np.ones(9), requires_grad=True)
         y = dropout(x, 1.0)
