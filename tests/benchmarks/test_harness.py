@@ -1,28 +1,22 @@
-"""The benchmarks run, compare the same computation on both sides, and write readable tables. No time is asserted."""
+"""Sides take turns, both compute the same, and tables are readable. No time is asserted."""
 
-import importlib.util
-import subprocess
-import sys
+import importlib
 
 import numpy as np
 import pytest
 
 from benchmarks import assignment
+from benchmarks.agreement import agreement, difference, leave_step, left_step
 from benchmarks.complexity import THEORY, peak_of, step_of
-from benchmarks.harness import CHECKOUT, Row, format_tables, ratio, spread
-from benchmarks.run import BENCHMARKS, PARTS, written_into
+from benchmarks.growth import STANDARD, multiplications
+from benchmarks.harness import Row, format_tables, ratio, spread
+from benchmarks.peak_memory import RESET, growth_during
 from benchmarks.vit_step import SIZES
 from benchmarks.vit_step_minitx import multiplication, products_of_step, setup
+from minitx.nn.linear import Linear
 from minitx.plot.scaling import fitted_power
 
-WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; from benchmarks.run import main; main(sys.argv[1:])"
 SMALL = SIZES["vit-digits"] | {"batch": 2, "depth": 1}
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=CHECKOUT, capture_output=True, text=True, encoding="utf-8", timeout=600
-    )
 
 
 def test_tables_line_up_and_leave_cells_empty_that_a_row_lacks():
@@ -53,60 +47,28 @@ def test_ratios_are_taken_turn_by_turn():
     assert spread([1.0, 4.0], " µs") == "2.50 µs (1.00–4.00)"
 
 
-def test_tables_are_written_between_the_marks_and_nowhere_else():
-    page = "before\n<!-- measured: begin -->\nold\n<!-- measured: end -->\nafter\n"
-    once = written_into(page, "new")
-    assert once == "before\n<!-- measured: begin -->\n\nnew\n\n<!-- measured: end -->\nafter\n"
-    assert written_into(once, "new") == once
-    with pytest.raises(ValueError, match="marks .* are missing"):
-        written_into("before\n<!-- measured: begin -->\n", "new")
+def test_what_one_side_leaves_is_what_the_other_is_compared_with(tmp_path):
+    model = Linear(2, 2)
+    model.weight.grad, model.bias.grad = np.array([[1.0, 2.0], [3.0, 4.0]]), np.full(2, 1e-9)
+    leave_step(tmp_path, model, 0.5, x=np.arange(3))
+    left = left_step(tmp_path)
+    assert left["x"].tolist() == [0, 1, 2] and left["weights/bias"].tolist() == model.bias.numpy().tolist()
+    assert agreement(model, 0.5, left) == 0
+    model.bias.grad = np.full(2, -1e-9)  # rounding, where the gradient of another parameter is 4
+    assert agreement(model, 0.5, left) == pytest.approx(2e-9 / 4e-4)
+    model.bias.grad = np.full(2, 1e-6)
+    with pytest.raises(AssertionError, match="bias: PyTorch and minitx differ by 2.5e-03"):
+        agreement(model, 0.5, left)
+    model.bias.grad, model.weight.grad = np.full(2, 1e-9), model.weight.grad * 1.01
+    with pytest.raises(AssertionError, match="weight: PyTorch and minitx differ by 1.0e-02"):
+        agreement(model, 0.5, left)
+    with pytest.raises(AssertionError, match="loss: PyTorch and minitx differ by 2.0e-02"):
+        agreement(model, 0.51, left)
 
 
-def test_performance_page_has_the_marks():
-    page = (CHECKOUT / "docs" / "performance.md").read_text(encoding="utf-8")
-    for part in PARTS:
-        assert "new table" in written_into(page, "new table", part)
-
-
-def test_every_benchmark_has_one_place_on_the_page():
-    assert sorted(name for names in PARTS.values() for name in names) == sorted(BENCHMARKS)
-
-
-def test_smoke_runs_everything():
-    done = run("benchmarks/run.py", "--smoke")
-    assert done.returncode == 0, done.stderr
-    for size in ("8×8", "32×32", "224×224"):
-        assert f"| {size}, patch" in done.stdout
-    assert "engine overhead" in done.stdout
-    assert ("minitx / SciPy" in done.stdout) == (importlib.util.find_spec("scipy") is not None)
-    assert "| LSTM  | B=2 T=3, 4 → 5" in done.stdout
-    assert "`import minitx`" in done.stdout
-    assert "| restricted self-attention | r · n · d" in done.stdout
-    assert ("minitx / PyTorch" in done.stdout) == (importlib.util.find_spec("torch") is not None)
-
-
-def test_without_torch_the_rest_runs_and_says_so():
-    done = run("-c", WITHOUT_TORCH, "--smoke", "--only", "vit-digits")
-    assert done.returncode == 0, done.stderr
-    assert "PyTorch is not installed" in done.stdout
-    assert "share of the step" in done.stdout
-    assert "minitx / PyTorch" not in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["--write", "--smoke"], "--write needs the whole measurement"),
-        (["--write", "--only", "vit-32"], "--write needs the whole measurement"),
-        (["--turns", "0"], "at least one turn"),
-        (["--only", "supper"], "vit-digits"),
-    ],
-)
-def test_wrong_use_is_one_clear_line(arguments, told):
-    done = run("benchmarks/run.py", *arguments)
-    assert done.returncode == 2
-    assert told in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_difference_that_is_no_number_is_refused():
+    with pytest.raises(AssertionError, match="x: PyTorch and minitx differ by nan"):
+        difference("x", np.array([np.nan]), np.ones(1), allowed=1e-3)
 
 
 def test_matrix_products_are_those_of_the_step():
@@ -117,6 +79,22 @@ def test_matrix_products_are_those_of_the_step():
     products = products_of_step(**SIZES["vit-digits"])
     assert sum(np.prod(left) * right[-1] for left, right in products) == expected
     multiplication(products)()
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("batch", 1, 1), ("depth", 0.5, 1), ("width", 1, 2), ("tokens", 1, 2)]
+)
+def test_multiplications_grow_as_a_transformer_does(name, least, most):
+    double = STANDARD | {name: 2 * STANDARD[name]}
+    assert 2**least <= multiplications(**double) / multiplications(**STANDARD) <= 2**most
+
+
+@pytest.mark.skipif(not RESET.exists(), reason="only Linux lets a process watch its peak")
+def test_memory_counts_what_a_step_holds_at_its_peak_though_it_gives_it_back():
+    def step():
+        np.ones(50 << 20, np.uint8)
+
+    assert 49 << 20 < growth_during(step) < 60 << 20
 
 
 @pytest.mark.parity

@@ -1,0 +1,123 @@
+"""Every benchmark runs, what fails takes nothing else along, and wrong use is one clear line. No time is asserted."""
+
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import run
+from benchmarks.harness import CHECKOUT, Row
+from benchmarks.page import read_tables
+from benchmarks.targets import TARGETS
+
+WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; from benchmarks.run import main; main(sys.argv[1:])"
+has_torch = importlib.util.find_spec("torch") is not None
+
+
+def started(*arguments):
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=CHECKOUT, capture_output=True, text=True, encoding="utf-8", timeout=900
+    )
+
+
+def test_every_benchmark_has_one_place_on_the_page():
+    assert len(run.BENCHMARKS) == sum(len(benchmarks) for benchmarks in run.PARTS.values())
+    assert run.TURNS.keys() <= run.PARTS.keys() and not run.PARTS.keys() & run.COMPUTED.keys()
+
+
+def test_smoke_runs_everything():
+    done = started("benchmarks/run.py", "--smoke")
+    assert done.returncode == 0, done.stderr
+    tables = read_tables(done.stdout)
+    for size in ("8×8", "32×32", "224×224"):
+        assert any(row["size"].startswith(size) for row in tables["Training step of a Vision Transformer"])
+    assert [row["layer"] for row in tables["Forward and backward of a recurrent layer"]] == ["LSTM"]
+    assert [row["measured"].split()[0] for row in tables["The engine"]] == ["engine", "time"]
+    assert {row["layer"] for row in tables["Exponents beside the theory"]} >= {"recurrent", "restricted self-attention"}
+    assert [row["against"] for row in tables["Time of a training step"]] == [
+        "batch = 2–8",
+        "tokens = 2–8",
+        "width = 4–16",
+        "depth = 1–3",
+    ]
+    assert ("minitx / SciPy" in done.stdout) == (importlib.util.find_spec("scipy") is not None)
+    assert ("minitx / PyTorch" in done.stdout) == has_torch
+    if has_torch:  # what the targets are looked up in is there
+        assert all(target.column in row for target in TARGETS for row in tables[target.table])
+
+
+def test_without_torch_the_rest_runs_and_says_so():
+    done = started("-c", WITHOUT_TORCH, "--smoke", "--only", "vit-digits")
+    assert done.returncode == 0, done.stderr
+    assert "PyTorch is not installed" in done.stdout
+    assert "share of the step" in done.stdout
+    assert "minitx / PyTorch" not in done.stdout
+
+
+@pytest.fixture
+def small_run(monkeypatch, tmp_path):
+    """A run with parts that measure nothing, on a page of its own; one of them fails."""
+
+    def broken(name, plan):
+        raise RuntimeError("a side ended early")
+
+    def quick(name, plan):
+        return [
+            Row("Training step of a GPT", {"size": name, "minitx": "1.0 ms", "minitx / PyTorch": "1.00 (0.90–1.10)"})
+        ]
+
+    parts = {"vit": {"vit-32": broken}, "gpt": {"gpt": quick}}
+    page = tmp_path / "performance.md"
+    page.write_text(
+        "".join(f"<!-- {part}: begin -->\nold {part}\n<!-- {part}: end -->\n" for part in [*parts, "targets", "hour"])
+    )
+    monkeypatch.setattr(run, "PARTS", parts)
+    monkeypatch.setattr(run, "PAGE", page)
+    monkeypatch.setattr(run, "IMAGES", tmp_path)
+    monkeypatch.setattr(run, "pin", lambda: 2)
+    return page
+
+
+def test_a_part_that_fails_does_not_lose_the_others(small_run, capsys):
+    assert run.main(["--write"]) == 1
+    page = small_run.read_text(encoding="utf-8")
+    assert "old vit" in page and "old gpt" not in page and "old targets" not in page
+    assert read_tables(page)["Training step of a GPT"][0]["minitx / PyTorch"] == "1.00 (0.90–1.10)"
+    assert [row["measured"] for row in read_tables(page)["Targets"] if row["target"] == "GPT training step"] == [
+        "1.00 (0.90–1.10)"
+    ]
+    assert (small_run.parent / "speed.png").exists()
+    written = capsys.readouterr()
+    assert "a side ended early" in written.err and "vit: failed, see above" in written.err
+    assert "Training step of a GPT, gpt: " in written.out
+
+
+def test_without_write_nothing_is_written(small_run):
+    before = small_run.read_text()
+    assert run.main(["--only", "gpt"]) == 0
+    assert small_run.read_text() == before
+    assert list(small_run.parent.iterdir()) == [small_run]
+
+
+def test_a_missing_mark_is_told_and_the_rest_is_written(small_run, capsys):
+    small_run.write_text(small_run.read_text().replace("<!-- gpt: begin -->", ""))
+    assert run.main(["--write"]) == 2
+    assert "the marks <!-- gpt: begin -->" in capsys.readouterr().err
+    assert "old targets" not in small_run.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--write", "--smoke"], "--write needs the whole measurement of a part"),
+        (["--write", "--only", "vit-32"], "--write needs the whole measurement of a part"),
+        (["--turns", "0"], "at least one turn"),
+        (["--only", "supper"], "vit-digits"),
+    ],
+)
+def test_wrong_use_is_one_clear_line(arguments, told, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run.read_arguments(arguments)
+    assert stopped.value.code == 2
+    assert told in capsys.readouterr().err
