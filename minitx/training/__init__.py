@@ -1,4 +1,4 @@
-"""Training: optimizers, learning-rate schedules, clipping, checkpoints, steps shared by threads, and the loop of all."""
+"""Training: optimizers, learning-rate schedules, clipping, checkpoints, steps shared by threads, the training loop."""
 
 from minitx.training.averaging import average_checkpoints
 from minitx.training.checkpoints import load_checkpoint, save_checkpoint

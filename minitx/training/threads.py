@@ -17,22 +17,29 @@ Source: synchronous data parallelism, as in Goyal et al. 2017, section 2 (arXiv:
 import contextlib
 import contextvars
 import functools
+import itertools
 import math
 import os
+import sys
 import threading
 import weakref
 
 import numpy as np
 
-from minitx.autograd.backward import _reachable, add_to_leaves, leaf_gradients
+from minitx.autograd.backward import GraphError, _reachable, add_to_leaves, leaf_gradients
 from minitx.autograd.randomness import generator, has_own_generator, own_generator
 from minitx.autograd.tensor import Tensor, is_grad_enabled
 from minitx.nn.batch_norm import BatchNorm2d
 from minitx.training.interrupts import uninterrupted
 
-_LEAST_WORK = 1e7  # multiplications forward, even if each number of the input met all weights: under a millisecond
-_SMALLEST_OUTPUT = 8 << 10  # bytes; ops on less spend their time in Python, where threads wait for each other
-_MOST_ACTIVATIONS = 128 << 20  # bytes of outputs that one thread records before it goes back through them
+# What decides how a batch is cut, as measured on two cores (docs/performance.md). Bytes are those of the arrays that
+# the ops of a forward pass return: only on large arrays do threads compute most of the time, and seldom wait for
+# Python, which only one of them at a time can be in.
+_LEAST_WORK = 1e7  # multiplications, even if each number of the batch met all weights: done before threads have begun
+_LEAST_OF_OP = 64 << 10  # bytes of an op on average, in each shard
+_LEAST_OF_SHARD = 12 << 20  # bytes of all ops
+_MOST_OF_PIECE = 96 << 20  # bytes that a thread records before it goes back through them: memory, not speed
+_PATIENCE = 1e-5  # seconds that a thread waits for Python before it asks the one that has it, instead of 0.005
 _plans = weakref.WeakKeyDictionary()
 
 
@@ -109,38 +116,50 @@ def parallel_scores(model, loss_function, batch, reduction="mean", workers=None)
     _check_batch(batch, reduction)
     examples = len(batch[0])
     shards, pieces = _plan(model, loss_function, batch, _workers(workers))
-    if shards == 1 == pieces:
+    if shards == 1:
         loss, scores = loss_and_scores(loss_function, model, batch)
         loss.backward()
         return scores
-    # Like a shuffled deck, the default generator moves on by as many numbers as there are shards.
-    seeds = generator().integers(2**63, size=shards)
-    totals = [{} for _ in range(shards)]
-    gradients = [{} for _ in range(shards)]
+    totals, gradients = [{} for _ in range(shards)], [{} for _ in range(shards)]
 
-    def work(shard, cancelled):
-        first, last = examples * shard // shards, examples * (shard + 1) // shards
-        with own_generator(np.random.default_rng(seeds[shard])):
-            for piece in range(pieces):
-                if cancelled():
-                    return
-                start, stop = (first + (last - first) * (piece + i) // pieces for i in (0, 1))
-                weight = (stop - start) / examples if reduction == "mean" else 1.0
-                loss, scores = loss_and_scores(loss_function, model, [array[start:stop] for array in batch])
-                _add_weighted(totals[shard], scores, weight)
-                if loss.requires_grad:
-                    gradients[shard] = leaf_gradients(loss, np.full(loss.shape, weight), sums=gradients[shard])
-                del loss  # its graph, before the next one grows
+    def add_up(shard, piece):
+        weight = len(piece[0]) / examples if reduction == "mean" else 1.0
+        loss, scores = loss_and_scores(loss_function, model, piece)
+        _add_weighted(totals[shard], scores, weight)
+        if loss.requires_grad:
+            gradients[shard] = leaf_gradients(loss, np.full(loss.shape, weight), sums=gradients[shard])
 
-    with _one_blas_thread():
-        _in_threads(work, shards)
-    for others in gradients[1:]:
-        _add_gradients(gradients[0], others)
-    for others in totals[1:]:
-        _add_weighted(totals[0], others, 1.0)
+    _share_out(add_up, batch, shards, pieces)
+    for other in range(1, shards):
+        _add_weighted(totals[0], totals[other], 1.0)
+        _add_gradients(gradients[0], gradients[other])
+    if not any(gradients):
+        raise GraphError(
+            "parallel_step: nothing was recorded, so there is nothing to differentiate; does the loss function cut the "
+            "graph by .detach(), .numpy() or no_grad()?"
+        )
     with uninterrupted():
         add_to_leaves(gradients[0])
     return totals[0]
+
+
+def for_each_piece(function, model, loss_function, batch, workers=None):
+    """List what `function(*piece)` returns for the very pieces that `parallel_step` cuts a batch into, in their order.
+
+    Where the default generator is put back to where it was, the pieces draw the same numbers once more.
+
+    Examples
+    --------
+    >>> from minitx.nn.linear import Linear
+    >>> for_each_piece(len, Linear(3, 1), None, [np.ones((8, 3))], workers=1)
+    [8]
+    """
+    shards, pieces = _plan(model, loss_function, batch, _workers(workers))
+    if shards == 1:
+        return [function(*batch)]
+    found = [[] for _ in range(shards)]
+    _share_out(lambda shard, piece: found[shard].append(function(*piece)), batch, shards, pieces)
+    return list(itertools.chain.from_iterable(found))
 
 
 def loss_and_scores(loss_function, model, batch):
@@ -212,13 +231,13 @@ def _plan(model, loss_function, batch, workers):
     if key not in known:
         work = model.num_parameters() * sum(array.size for array in batch)
         known[key] = (0, 0) if work < _LEAST_WORK else _size_up(model, loss_function, [array[:1] for array in batch])
-    smallest, total = known[key]
+    of_op, of_all = known[key]
     shards = min(workers, examples)
-    while shards > 1 and smallest * examples / shards < _SMALLEST_OUTPUT:
+    while min(of_op / _LEAST_OF_OP, of_all / _LEAST_OF_SHARD) * examples < shards:
         shards -= 1
-    if shards == 1:
+    if shards < 2:
         return 1, 1
-    return shards, min(examples // shards, math.ceil(total * examples / shards / _MOST_ACTIVATIONS))
+    return shards, min(examples // shards, math.ceil(of_all * examples / shards / _MOST_OF_PIECE))
 
 
 def _couples_examples(model):
@@ -249,6 +268,26 @@ def _size_up(model, loss_function, example):
     if changed:
         model.load_state_dict(copies, strict=False)
     return (0, 0) if changed or not sizes else (sum(sizes) / len(sizes), sum(sizes))
+
+
+def _share_out(work, batch, shards, pieces):
+    """Cut a batch and run `work(shard, arrays)` on each piece of each shard, every shard in a thread with a generator.
+
+    The generators' seeds are drawn from the default generator, which so moves on: the next step draws something else.
+    """
+    examples = len(batch[0])
+    seeds = generator().integers(2**63, size=shards)
+
+    def work_through(shard, cancelled):
+        first, last = examples * shard // shards, examples * (shard + 1) // shards
+        cuts = [first + (last - first) * piece // pieces for piece in range(pieces + 1)]
+        with own_generator(np.random.default_rng(seeds[shard])):
+            for start, stop in itertools.pairwise(cuts):
+                if not cancelled():
+                    work(shard, [array[start:stop] for array in batch])
+
+    with _one_blas_thread(), _impatient():
+        _in_threads(work_through, shards)
 
 
 def _in_threads(work, count):
@@ -301,6 +340,17 @@ def _one_blas_thread():
     """Keep matrix products to the thread that asks for them, inside a `with` block, where that can be asked for."""
     controller = _blas()
     return contextlib.nullcontext() if controller is None else controller.limit(limits=1)
+
+
+@contextlib.contextmanager
+def _impatient():
+    """Have threads ask for the interpreter early: they need it for a few microseconds at a time."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_PATIENCE)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _add_weighted(sums, scores, weight):

@@ -24,7 +24,9 @@ from minitx.nn.module import watch_calls
 from minitx.training.checkpoints import load_checkpoint, save_checkpoint
 from minitx.training.clipping import clip_grad_norm
 from minitx.training.interrupts import uninterrupted
-from minitx.training.threads import loss_and_scores, parallel_scores
+from minitx.training.threads import for_each_piece, loss_and_scores, parallel_scores
+
+_ALL_FINITE = "the output of every layer is finite, so it is the loss function that is not"
 
 
 class Trainer:
@@ -242,7 +244,7 @@ class Trainer:
         loss = scores["loss"]
         if not math.isfinite(loss):
             self._restore(before)  # so that dropout drops the same units once more
-            raise self._not_finite(f"the loss is {loss}", find_nonfinite(self.model, self.loss_function, batch))
+            raise self._not_finite(f"the loss is {loss}", self._find_culprit(batch))
         norm = clip_grad_norm(self.optimizer.parameters, self.max_norm)
         if not math.isfinite(norm):
             raise self._not_finite(f"the loss is {loss:.4g}, but its gradient has norm {norm}", self._bad_gradient())
@@ -255,6 +257,17 @@ class Trainer:
     def _restore(self, snapshot):
         generator().bit_generator.state, buffers = snapshot
         self.model.load_state_dict(buffers, strict=False)
+
+    def _find_culprit(self, batch):
+        """Find the first layer, or else, whose output was not finite in the step that `batch` was just tried in."""
+
+        def find(*piece):
+            return find_nonfinite(self.model, self.loss_function, piece)
+
+        if self.reduction is None:
+            return find(*batch)
+        found = for_each_piece(find, self.model, self.loss_function, batch, self.workers)
+        return next((culprit for culprit in found if culprit != _ALL_FINITE), _ALL_FINITE)
 
     def _bad_gradient(self):
         for name, parameter in self.model.named_parameters():
@@ -416,7 +429,7 @@ def find_nonfinite(model, loss_function, batch):
         loss_function(model, *batch)
     if found:
         return f"the first layer whose output is not finite is {found[0]}"
-    return "the output of every layer is finite, so it is the loss function that is not"
+    return _ALL_FINITE
 
 
 def _all_finite(output):

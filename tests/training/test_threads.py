@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 import minitx.training.threads
 from minitx.autograd.arithmetic import maximum
@@ -45,6 +46,12 @@ class Network(Module):
         y = self.head(h)
         large = x[:, :1] > 5
         return y + self.sometimes(h) * large.astype(np.float32) if large.any() else y
+
+
+@pytest.fixture(autouse=True)
+def share_what_is_small(monkeypatch):
+    monkeypatch.setattr(minitx.training.threads, "_LEAST_OF_OP", 8192)
+    monkeypatch.setattr(minitx.training.threads, "_LEAST_OF_SHARD", 1)
 
 
 def network(**options):
@@ -118,7 +125,7 @@ def bits_of(result):
 @pytest.mark.parametrize("examples", [2, 3, 31, 32, 33, 50])
 @pytest.mark.parametrize("workers", [2, 3, 5])
 def test_it_is_the_plain_step_to_rounding(examples, workers, monkeypatch):
-    monkeypatch.setattr(minitx.training.threads, "_SMALLEST_OUTPUT", 1)
+    monkeypatch.setattr(minitx.training.threads, "_LEAST_OF_OP", 1)
     model, batch = network(), batch_of(examples, large=True)
     watched = Watched()
     shared = shared_step(model, watched, *batch, workers=workers)
@@ -129,8 +136,8 @@ def test_it_is_the_plain_step_to_rounding(examples, workers, monkeypatch):
 
 @pytest.mark.parametrize("most", [1, 40_000])
 def test_pieces_of_a_share_add_up(most, monkeypatch):
-    monkeypatch.setattr(minitx.training.threads, "_MOST_ACTIVATIONS", most)
-    monkeypatch.setattr(minitx.training.threads, "_SMALLEST_OUTPUT", 1)
+    monkeypatch.setattr(minitx.training.threads, "_MOST_OF_PIECE", most)
+    monkeypatch.setattr(minitx.training.threads, "_LEAST_OF_OP", 1)
     model, batch = network(), batch_of(33, large=True)
     sizes = []
 
@@ -305,7 +312,7 @@ def test_the_error_of_the_first_shard_that_fails_is_raised(error, shards, first)
 
 
 def test_ctrl_c_stops_all_threads_before_their_share_is_done(monkeypatch):
-    monkeypatch.setattr(minitx.training.threads, "_MOST_ACTIVATIONS", 1)  # every example is a piece
+    monkeypatch.setattr(minitx.training.threads, "_MOST_OF_PIECE", 1)  # every example is a piece
     model, batch = network(), batch_of()
     calls = []
 
@@ -351,11 +358,94 @@ def test_arguments_that_make_no_sense_are_refused(batch, options, message):
         parallel_step(network(), mean_loss, *batch, **options)
 
 
+def test_blas_and_switching_are_as_before():
+    interval = sys.getswitchinterval()
+    seen = []
+
+    def noting(model, inputs, labels):
+        seen.append((blas_threads(), sys.getswitchinterval() < interval))
+        return mean_loss(model, inputs, labels)
+
+    before = blas_threads()
+    with pytest.raises(Mistake):
+        parallel_step(network(), failing_in([0, 1]), *batch_of(), workers=2)
+    parallel_step(network(), noting, *batch_of(), workers=2)
+    assert seen[1:] == 2 * [([1] * len(before), True)]
+    assert (blas_threads(), sys.getswitchinterval()) == (before, interval)
+
+
+def blas_threads():
+    return [library["num_threads"] for library in threadpoolctl.threadpool_info()]
+
+
+def test_it_works_where_blas_cannot_be_limited(monkeypatch):
+    model = network()
+    limited = bits_of(shared_step(model, mean_loss, *batch_of(), workers=2))
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)  # importing it fails
+    minitx.training.threads._blas.cache_clear()
+    try:
+        watched = Watched()
+        shared = shared_step(model, watched, *batch_of(), workers=2)
+        assert watched.shared
+        assert_same(shared, plain_step(model, mean_loss, *batch_of()))
+        if set(blas_threads()) == {1}:
+            assert bits_of(shared) == limited
+    finally:
+        minitx.training.threads._blas.cache_clear()
+
+
+def test_a_step_within_a_shard_is_plain():
+    model, inner, batch = network(), network(), batch_of()
+    sizes = []
+
+    def inner_loss(model, inputs, labels):
+        sizes.append(len(inputs))
+        return mean_loss(model, inputs, labels)
+
+    def outer(model, inputs, labels):
+        if len(inputs) > 1:
+            parallel_step(inner, inner_loss, inputs, labels, workers=2)
+        return mean_loss(model, inputs, labels)
+
+    shared = shared_step(model, outer, *batch, workers=2)
+    assert sizes == [16, 16]
+    assert_same(shared, plain_step(model, mean_loss, *batch))
+
+
+def test_error_handling_of_numpy_holds_in_all_threads():
+    model, batch = network(), batch_of()
+
+    def dividing(model, inputs, labels):
+        np.ones(3) / np.zeros(3)
+        return mean_loss(model, inputs, labels)
+
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        parallel_step(model, dividing, *batch, workers=2)
+    with np.errstate(divide="ignore"):
+        parallel_step(model, dividing, *batch, workers=2)
+
+
+def test_from_another_thread():
+    model, results = network(), []
+    plain = plain_step(model, mean_loss, *batch_of())
+    thread = threading.Thread(target=lambda: results.append(shared_step(model, mean_loss, *batch_of(), workers=2)))
+    thread.start()
+    thread.join()
+    assert_same(results[0], plain)
+
+
 def test_nothing_to_differentiate_is_an_error_as_in_the_plain_step():
     model = network()
     with no_grad(), pytest.raises(GraphError, match="nothing was recorded"):
         parallel_step(model, mean_loss, *batch_of(), workers=2)
     with pytest.raises(GraphError, match="nothing was recorded"):
         parallel_step(model, lambda *batch: mean_loss(*batch).detach(), *batch_of(), workers=2)
+
+    def cut_in_shards(model, inputs, labels):
+        loss = mean_loss(model, inputs, labels)
+        return loss.detach() if len(inputs) > 1 else loss
+
+    with pytest.raises(GraphError, match="parallel_step: nothing was recorded.*cut the graph"):
+        parallel_step(model, cut_in_shards, *batch_of(), workers=2)
     with pytest.raises(TypeError, match="loss_function returned a float"):
         parallel_step(model, lambda *batch: mean_loss(*batch).item(), *batch_of(), workers=2)
