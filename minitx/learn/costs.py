@@ -110,15 +110,26 @@ def _arrays_in_call(values):
 
 def _is_view(op, values, output):
     """Whether the op only looked at the numbers in another way, and moved none."""
-    return op.title in NO_ARITHMETIC and any(np.may_share_memory(output, array) for array in _arrays_in_call(values))
+    return _only_moves(op) and any(np.may_share_memory(output, array) for array in _arrays_in_call(values))
+
+
+def _only_moves(op):
+    return op.title in NO_ARITHMETIC and _is_ours(op)
+
+
+def _is_ours(op):
+    """Whether the tables below speak of this op: one of somebody else's may share a name with ours and nothing else."""
+    return op.__module__.startswith("minitx.")
 
 
 def _formula_of(op, values, options, output):
     """Return FLOPs (products, others) of the way forward; then those of the way back, as a list if by argument."""
+    size = max([output.size, *(array.size for array in _arrays_in_call(values))])
+    if not _is_ours(op):
+        return (0, size), (0, size)
     if op.title in FORMULAS:
         return FORMULAS[op.title](output, *values, **options)
-    size = max([output.size, *(array.size for array in _arrays_in_call(values))])
-    forward, backward = (0, 0) if op.title in NO_ARITHMETIC else PER_NUMBER.get(op.title, (1, 1))
+    forward, backward = (0, 0) if _only_moves(op) else PER_NUMBER.get(op.title, (1, 1))
     if op.title in BY_ARGUMENT:
         return (0, forward * size), [(0, backward * size)] * len(values)
     return (0, forward * size), (0, backward * size)

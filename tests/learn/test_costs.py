@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minitx import functional as F
+from minitx.autograd import elementary
 from minitx.autograd.indexing import getitem
 from minitx.autograd.tensor import Tensor
 from minitx.learn import profile
@@ -166,6 +167,21 @@ def test_attention_of_packed_heads_takes_the_products_of_attention():
 def test_einsum_of_two_arrays_is_a_matrix_product():
     as_einsum = counted(lambda a, b: F.einsum("bij,bjk->bik", a, b), (2, 3, 4), (2, 4, 5))
     assert as_einsum == counted(F.matmul, (2, 3, 4), (2, 4, 5)) == 3 * 2 * (2 * 3 * 4 * 5)
+
+
+def test_ops_of_others_may_share_a_name_with_ours():
+    @elementary(lambda g, y, x: g)
+    def linear(x):
+        return x + 1
+
+    @elementary(lambda g, y, x: g)
+    def reshape(x):
+        return x[:]
+
+    x = ones((3, 4))
+    for op in (linear, reshape):
+        assert forward_cost(op, [x], {}, op(x)) == backward_cost(op, [x], {}, op(x), [0])._replace(moved=2 * x.nbytes)
+        assert forward_cost(op, [x], {}, op(x)).flops == 12
 
 
 def test_the_tables_name_ops_that_exist_and_each_of_them_once():
