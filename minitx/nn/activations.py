@@ -97,8 +97,8 @@ def gelu(x, approximate="none"):
     return y.reshape(x.shape), pullback
 
 
-def _blocks(size, length=65536):
-    """Cut so many values into slices that fit into the processor's cache, where each pass over them is cheap."""
+def _blocks(size, length=1 << 18):
+    """Cut so many values into slices that stay in the cache, but are so long that threads seldom meet between calls."""
     return [slice(start, start + length) for start in range(0, size, length)]
 
 
