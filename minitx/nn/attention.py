@@ -28,13 +28,14 @@ from minitx.autograd.ops import fused
 from minitx.autograd.products import matmul
 from minitx.autograd.reductions import mean
 from minitx.autograd.shaping import reshape, split, swapaxes
-from minitx.autograd.tensor import no_grad
+from minitx.autograd.tensor import made, no_grad
 from minitx.nn.caching import KeyValueCache
 from minitx.nn.dropout import dropout
 from minitx.nn.initialization import xavier_uniform, zeros
-from minitx.nn.linear import Linear, linear
+from minitx.nn.linear import Linear, linear, mapped_rows
 from minitx.nn.masks import merged_mask
 from minitx.nn.module import Module, Parameter, _values_of
+from minitx.nn.plain_calls import call_plainly
 from minitx.nn.softmax import composed_softmax
 
 
@@ -312,6 +313,20 @@ def _heads(packed, num_heads):
     return [heads[..., part, :, :].swapaxes(-2, -3) for part in range(3)]
 
 
+def _attend_at_the_end(query, key, value):
+    """Let the last tokens, (..., n, d), attend to all tokens up to themselves, (..., S, d), in plain arrays."""
+    new, total = query.shape[-2], key.shape[-2]
+    if new != 1:
+        return attention(query, key, value, np.tri(new, total, total - new, dtype=bool))
+    # A single query sees every key. Calls cost more than its few scores, so they are few too; the sum divides last.
+    scores = (query * query.shape[-1] ** -0.5) @ key.swapaxes(-1, -2)
+    scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)
+    weights = np.exp(scores, out=scores)
+    output = weights @ value
+    output /= np.add.reduce(weights, axis=-1, keepdims=True)
+    return output
+
+
 def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
     """Compute softmax(Q Kᵀ·scale + mask) V; in a boolean `attn_mask`, True means *may attend*.
 
@@ -518,15 +533,13 @@ class MultiheadAttention(Module):
         >>> output.shape, cache[0].shape
         ((5, 1, 8), (5, 2, 4, 4))
         """
-        self._check_shapes(x, x, x)
         self._check_decoding("extend", x, cache)
         bias = None if self.in_proj_bias is None else self.in_proj_bias.data
-        packed = linear(_values_of(x), self.in_proj_weight.data, bias)  # (B, n, 3D), plain: nothing is to be recorded
-        queries, keys, values = _heads(packed, self.num_heads)  # (B, H, n, D/H)
+        packed = mapped_rows(_values_of(x).reshape(-1, self.embed_dim), self.in_proj_weight.data, bias)
+        queries, keys, values = _heads(packed.reshape(*x.shape[:-1], -1), self.num_heads)  # (B, H, n, D/H)
         cache = (cache if type(cache) is KeyValueCache else KeyValueCache(cache or ())).append(keys, values)
-        new, total = keys.shape[-2], cache[0].shape[-2]
-        mask = None if new == 1 else np.tri(new, total, total - new, dtype=bool)  # the last query sees every key
-        return self._mix(attention(queries, *cache, mask)), cache
+        heads = _attend_at_the_end(queries, *cache).swapaxes(-2, -3)  # (B, n, H, D/H)
+        return made(call_plainly(self.out_proj, heads.reshape(x.shape))), cache
 
     @no_grad()
     def remember(self, memory):
@@ -613,18 +626,21 @@ class MultiheadAttention(Module):
                 f"MultiheadAttention: {name} is for decoding, but the module is in training and would drop "
                 f"{self.dropout:.0%} of the weights; call model.eval() first."
             )
-        self.check_inputs((x, x, x), {})
+        dtype = self.own_dtype()
+        if x.dtype != dtype:
+            self.check_inputs((x, x, x), {})
+        if len(x.shape) < 2 or x.shape[-1] != self.embed_dim:
+            self._check_shapes(x, x, x)
         if cache is None:
             return
-        *batch, _, _ = x.shape
-        expected = (*batch, self.num_heads, self.embed_dim // self.num_heads)
         shapes = [array.shape for array in cache]
-        fit = len(cache) == 2 and shapes[0] == shapes[1] and (*shapes[0][:-2], *shapes[0][-1:]) == expected
-        if not fit or any(array.dtype != self.own_dtype() for array in cache):
+        expected = (*x.shape[:-2], self.num_heads, self.embed_dim // self.num_heads)
+        fit = len(shapes) == 2 and shapes[0] == shapes[1] and shapes[0][:-2] + shapes[0][-1:] == expected
+        if not fit or cache[0].dtype != dtype or cache[1].dtype != dtype:
             found = " and ".join(f"{array.dtype} {array.shape}" for array in cache)
             raise ValueError(
                 f"MultiheadAttention: {name} got x of shape {x.shape} and a cache of {found}, expected keys and values "
-                f"of {self.own_dtype()} ({', '.join(map(str, expected[:-1]))}, S, {expected[-1]}); go on with the same "
+                f"of {dtype} ({', '.join(map(str, expected[:-1]))}, S, {expected[-1]}); go on with the same "
                 "sequences that the cache was made from, in the same module (rows may be picked: all arrays alike)."
             )
 

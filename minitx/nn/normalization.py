@@ -64,17 +64,14 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     _check_layer_norm(x, shape, weight, bias)
     width = math.prod(shape)
     rows = np.ascontiguousarray(x.reshape(math.prod(x.shape[: x.ndim - len(shape)]), width))
-    # Sums over rows and columns are matrix-vector products: NumPy's reductions take two to four times as long.
-    average = np.full(width, 1 / max(width, 1), x.dtype)
-    normal = rows - (rows @ average)[:, None]
-    scale = 1 / np.sqrt(np.vecdot(normal, normal) / max(width, 1) + eps)[:, None]  # (rows, 1)
-    normal *= scale
+    normal, scale = standardized_rows(rows, eps)
     y = normal if weight is None else normal * weight.reshape(width)
     if bias is not None:
         y = y + bias.reshape(width) if y is normal else np.add(y, bias.reshape(width), out=y)
 
     def pullback(g):
         g = g.reshape(rows.shape)
+        average = np.full(width, 1 / max(width, 1), rows.dtype)
         product = g * normal
         each = np.ones(len(rows), g.dtype)
         to_weight = None if weight is None else (each @ product).reshape(shape)
@@ -87,6 +84,38 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
         return to_x.reshape(x.shape), None, to_weight, to_bias
 
     return y.reshape(x.shape), pullback
+
+
+def standardized_rows(rows, eps):
+    """Shift and scale every row to mean 0 and variance 1.
+
+    Parameters
+    ----------
+    rows : ndarray
+        Shape (rows, width).
+    eps : float
+        As in `layer_norm`.
+
+    Returns
+    -------
+    normal : ndarray
+        The shape of `rows`.
+    scale : ndarray
+        Shape (rows, 1): the factors 1 / √(variance + eps).
+
+    Examples
+    --------
+    >>> standardized_rows(np.array([[1.0, 3.0], [10.0, 30.0]]), eps=0.0)
+    (array([[-1.,  1.],
+           [-1.,  1.]]), array([[1. ],
+           [0.1]]))
+    """
+    width = max(rows.shape[1], 1)
+    # Sums over rows and columns are matrix-vector products: NumPy's reductions take two to four times as long.
+    normal = rows - (rows @ np.full(rows.shape[1], 1 / width, rows.dtype))[:, None]
+    scale = 1 / np.sqrt(np.vecdot(normal, normal) / width + eps)[:, None]
+    normal *= scale
+    return normal, scale
 
 
 def _as_shape(normalized_shape):

@@ -12,14 +12,15 @@ Lecture concept: feed-forward, residual, LayerNorm (D1 D2 D3). Notebooks: 05, 07
 
 import copy
 
-from minitx.autograd.tensor import no_grad
+from minitx.autograd.tensor import made, no_grad
 from minitx.nn.activations import gelu, relu
 from minitx.nn.attention import MultiheadAttention
 from minitx.nn.containers import ModuleList
 from minitx.nn.dropout import Dropout
 from minitx.nn.linear import Linear
-from minitx.nn.module import Module
+from minitx.nn.module import Module, _values_of
 from minitx.nn.normalization import LayerNorm
+from minitx.nn.plain_calls import call_plainly
 
 
 def activation_named(activation, owner):
@@ -78,6 +79,20 @@ def check_depth(caches, layers, owner):
             f"{owner}: got caches of {len(caches)} layers, but has {len(layers)}; "
             "go on with those that the same module has made."
         )
+
+
+def feed_forward_plainly(layer, x):
+    """Run the feed-forward part of an encoder or decoder layer on a plain array, (B, n, D), without dropout.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = TransformerEncoderLayer(d_model=8, nhead=2, dim_feedforward=16).eval()
+    >>> type(feed_forward_plainly(layer, np.ones((5, 1, 8), np.float32))).__name__
+    'ndarray'
+    """
+    hidden = _values_of(layer.activation(call_plainly(layer.linear1, x)))  # (B, n, dim_feedforward)
+    return call_plainly(layer.linear2, hidden)
 
 
 class TransformerEncoderLayer(Module):
@@ -204,15 +219,16 @@ class TransformerEncoderLayer(Module):
         >>> x.shape
         (5, 1, 8)
         """
+        x = _values_of(x)  # plain arrays from here on
         if self.norm_first:
-            attended, cache = self.self_attn.extend(self.norm1(x), cache)
-            x = x + attended
-            x = x + self._feed_forward(self.norm2(x))
+            attended, cache = self.self_attn.extend(call_plainly(self.norm1, x), cache)
+            x = x + attended.data
+            x = x + feed_forward_plainly(self, call_plainly(self.norm2, x))
         else:
             attended, cache = self.self_attn.extend(x, cache)
-            x = self.norm1(x + attended)
-            x = self.norm2(x + self._feed_forward(x))
-        return x, cache
+            x = call_plainly(self.norm1, x + attended.data)
+            x = call_plainly(self.norm2, x + feed_forward_plainly(self, x))
+        return made(x), cache
 
     def _attend(self, x, need_weights, masks):
         attended, weights = self.self_attn(x, x, x, need_weights=need_weights, average_attn_weights=False, **masks)

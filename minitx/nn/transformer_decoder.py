@@ -16,15 +16,22 @@ import copy
 
 import numpy as np
 
-from minitx.autograd.tensor import no_grad
+from minitx.autograd.tensor import made, no_grad
 from minitx.nn.attention import MultiheadAttention
 from minitx.nn.containers import ModuleList
 from minitx.nn.dropout import Dropout
 from minitx.nn.initialization import xavier_uniform
 from minitx.nn.linear import Linear
-from minitx.nn.module import Module, Parameter
+from minitx.nn.module import Module, Parameter, _values_of
 from minitx.nn.normalization import LayerNorm
-from minitx.nn.transformer import TransformerEncoder, TransformerEncoderLayer, activation_named, check_depth
+from minitx.nn.plain_calls import call_plainly
+from minitx.nn.transformer import (
+    TransformerEncoder,
+    TransformerEncoderLayer,
+    activation_named,
+    check_depth,
+    feed_forward_plainly,
+)
 
 
 class TransformerDecoderLayer(Module):
@@ -153,17 +160,20 @@ class TransformerDecoderLayer(Module):
         cache : tuple of ndarray
             Keys and values of all tokens so far, as in `MultiheadAttention.extend`.
         """
+        x = _values_of(x)  # plain arrays from here on
         if self.norm_first:
-            attended, cache = self.self_attn.extend(self.norm1(x), cache)
-            x = x + attended
-            x = x + self.multihead_attn.look_up(self.norm2(x), memory_cache, memory_key_padding_mask)
-            x = x + self._feed_forward(self.norm3(x))
+            attended, cache = self.self_attn.extend(call_plainly(self.norm1, x), cache)
+            x = x + attended.data
+            query = call_plainly(self.norm2, x)
+            x = x + self.multihead_attn.look_up(query, memory_cache, memory_key_padding_mask).data
+            x = x + feed_forward_plainly(self, call_plainly(self.norm3, x))
         else:
             attended, cache = self.self_attn.extend(x, cache)
-            x = self.norm1(x + attended)
-            x = self.norm2(x + self.multihead_attn.look_up(x, memory_cache, memory_key_padding_mask))
-            x = self.norm3(x + self._feed_forward(x))
-        return x, cache
+            x = call_plainly(self.norm1, x + attended.data)
+            found = self.multihead_attn.look_up(x, memory_cache, memory_key_padding_mask)
+            x = call_plainly(self.norm2, x + found.data)
+            x = call_plainly(self.norm3, x + feed_forward_plainly(self, x))
+        return made(x), cache
 
     def _attend(self, x, masks):
         attended, _ = self.self_attn(x, x, x, need_weights=False, **masks)
