@@ -32,6 +32,7 @@ from minitx.nn.unrolling import (
     project_steps,
     projection_gradients,
     state_buffer,
+    step_product,
     steps_first,
     steps_past_end,
     summed_product,
@@ -100,8 +101,9 @@ def gru_layer(input, hidden, weight_ih, weight_hh, bias_ih=None, bias_hh=None, l
     project_steps(x, weight_ih, bias_ih, out=gates)
     remembered = np.empty_like(h[1:])  # m = W_hn h_{t-1} + b_hn
     recurrent = np.empty((batch, 3 * size), h.dtype)
+    times_weight = step_product(weight_hh, len(recurrent))
     for t in range(len(x)):
-        np.matmul(h[t], weight_hh.T, out=recurrent)
+        times_weight(h[t], out=recurrent)
         if bias_hh is not None:
             recurrent += bias_hh
         both, n = gates[t, :, : 2 * size], gates[t, :, 2 * size :]

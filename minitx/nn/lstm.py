@@ -33,6 +33,7 @@ from minitx.nn.unrolling import (
     project_steps,
     projection_gradients,
     state_buffer,
+    step_product,
     steps_first,
     steps_past_end,
     summed_product,
@@ -104,9 +105,10 @@ def lstm_layer(input, hidden, cell, weight_ih, weight_hh, bias_ih=None, bias_hh=
     bent = np.empty_like(h[1:])  # tanh(c_t)
     recurrent = np.empty((batch, 4 * size), h.dtype)
     half = np.repeat(np.array([0.5, 0.5, 1, 0.5], h.dtype), size)  # σ(z) = tanh(z / 2) / 2 + 1/2: one tanh for all four
+    times_weight = step_product(weight_hh, len(recurrent))
     for t in range(len(x)):
         a = gates[t]
-        np.matmul(h[t], weight_hh.T, out=recurrent)
+        times_weight(h[t], out=recurrent)
         a += recurrent
         a *= half
         np.tanh(a, out=a)

@@ -36,6 +36,7 @@ from minitx.nn.unrolling import (
     project_steps,
     projection_gradients,
     state_buffer,
+    step_product,
     steps_first,
     steps_past_end,
     summed_product,
@@ -103,8 +104,9 @@ def rnn_layer(
     h = state_buffer(hidden, len(x))  # (T + 1, B, H)
     project_steps(x, weight_ih, None if bias_ih is None else bias_ih + bias_hh, out=h[1:])
     recurrent = np.empty_like(h[0])
+    times_weight = step_product(weight_hh, len(recurrent))
     for t in range(len(x)):
-        np.matmul(h[t], weight_hh.T, out=recurrent)
+        times_weight(h[t], out=recurrent)
         h[t + 1] += recurrent
         if nonlinearity == "tanh":
             np.tanh(h[t + 1], out=h[t + 1])

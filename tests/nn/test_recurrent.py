@@ -10,6 +10,7 @@ from minitx.nn.gru import GRU, gru_layer
 from minitx.nn.lstm import LSTM, lstm_layer
 from minitx.nn.module import shapes_only
 from minitx.nn.recurrent import RNN, Recurrent, rnn_layer
+from minitx.nn.unrolling import step_product
 from tests.samples.declare import normal
 
 KINDS = pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
@@ -294,3 +295,10 @@ class TestMessages:
     def test_say_what_has_the_wrong_type(self, build, message):
         with pytest.raises(TypeError, match=message):
             build()
+
+
+@pytest.mark.parametrize(("batch", "outputs", "size"), [(2, 12, 3), (64, 1024, 256), (700, 96, 100), (64, 1021, 256)])
+def test_the_product_of_a_step_is_the_same_in_blocks(batch, outputs, size):
+    weight, h, out = normal(outputs, size), normal(batch, size, seed=1), np.empty((batch, outputs))
+    step_product(weight, batch)(h, out)
+    np.testing.assert_allclose(out, h @ weight.T, rtol=1e-12, atol=1e-12)
