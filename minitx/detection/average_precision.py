@@ -120,8 +120,8 @@ class CocoEvaluator:
         found = [self._checked("predictions", i, image, ["scores"]) for i, image in enumerate(predictions)]
         there = [self._checked("targets", i, image, ["area", "iscrowd"]) for i, image in enumerate(targets)]
         for detected, objects in zip(found, there):
-            for category in np.union1d(detected["labels"], objects["labels"]):
-                self._matches[category].append(self._match(detected, objects, category))
+            for category, matches in self._matches_in(detected, objects):
+                self._matches[category].append(matches)
         self.num_images += len(targets)
 
     def accumulate(self):
@@ -169,18 +169,20 @@ class CocoEvaluator:
         summary |= {f"AR_{name}": self.recall[..., a, -1] for a, name in enumerate(ranges) if a}
         return {name: _mean_of_known(numbers) for name, numbers in summary.items()}
 
-    def _match(self, detected, objects, category):
-        """Match detections and objects of one class in one image."""
-        chosen = np.flatnonzero(detected["labels"] == category)
-        order = np.argsort(-detected["scores"][chosen], kind="stable")[: self.max_detections[-1]]
-        boxes, scores = detected["boxes"][chosen[order]], detected["scores"][chosen[order]]
-        there = objects["labels"] == category
-        crowd = objects["iscrowd"][there].astype(bool)
-        ignored = crowd | _outside_ranges(objects["area"][there])
-        overlaps = crowd_overlaps(boxes, objects["boxes"][there], crowd)
-        hit, excused = match_detections(overlaps, crowd, ignored)
-        excused |= ~hit & _outside_ranges(box_area(boxes))[:, None]
-        return ImageMatches(scores, hit, excused, (~ignored).sum(axis=1))
+    def _matches_in(self, detected, objects):
+        """Yield each class that one image has, and how its detections and objects match."""
+        crowd = objects["iscrowd"].astype(bool)
+        ignored = crowd | _outside_ranges(objects["area"])  # (A, m)
+        outside = _outside_ranges(box_area(detected["boxes"]))  # (A, n)
+        overlaps = crowd_overlaps(detected["boxes"], objects["boxes"], crowd)  # (n, m): of all classes in one call
+        for category in np.union1d(detected["labels"], objects["labels"]):
+            chosen = np.flatnonzero(detected["labels"] == category)
+            scores = detected["scores"][chosen]
+            best = np.argsort(-scores, kind="stable")[: self.max_detections[-1]]
+            chosen, there = chosen[best], np.flatnonzero(objects["labels"] == category)
+            hit, excused = match_detections(overlaps[np.ix_(chosen, there)], crowd[there], ignored[:, there])
+            excused |= ~hit & outside[:, None, chosen]
+            yield category, ImageMatches(scores[best], hit, excused, (~ignored[:, there]).sum(axis=1))
 
     def _checked(self, what, i, image, more):
         """Return the fields of one image as arrays of the right shape, or raise `ValueError`."""
