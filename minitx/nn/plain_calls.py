@@ -7,6 +7,7 @@ in. Measured on a GPT of six layers that writes one text, a token takes two thir
 Lecture concept: decoding (D1). Notebook: 09.
 """
 
+from minitx.autograd.watching import _op_watchers
 from minitx.nn.linear import Linear, mapped_rows
 from minitx.nn.module import _context, _values_of
 from minitx.nn.normalization import LayerNorm, standardized_rows
@@ -16,7 +17,7 @@ def call_plainly(layer, x):
     """Return the values of `layer(x)` for a plain array, by the shortest way that there is.
 
     The short way is for `Linear` and `LayerNorm` themselves. Layers of all other kinds, those derived from them
-    included, are called as ever, and so is every layer where `watch_calls` wants to know of it.
+    included, are called as ever, and so is every layer where `watch_calls` or `watch_ops` wants to know of it.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def call_plainly(layer, x):
     ('ndarray', True)
     """
     kind = type(layer)
-    if _context.callbacks or kind not in (Linear, LayerNorm):
+    if _context.callbacks or _op_watchers or kind not in (Linear, LayerNorm):
         return _values_of(layer(x))
     weight, bias = (None if parameter is None else parameter.data for parameter in (layer.weight, layer.bias))
     if kind is Linear:

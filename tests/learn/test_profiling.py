@@ -18,6 +18,7 @@ from minitx.learn import profile
 from minitx.learn.costs import OpCost
 from minitx.learn.profile_table import profile_table
 from minitx.learn.profiling import Profile, ProfileRow
+from minitx.models import GPT
 from minitx.training import SGD, Adam, Optimizer
 from minitx.training.threads import parallel_step
 
@@ -148,6 +149,16 @@ def test_methods_beside_forward_belong_to_their_module():
     assert [(row.level, row.name, row.calls) for row in found.modules] == [(0, "Writer", 3), (1, "layers.0-1", 2)]
 
 
+def test_the_layers_of_a_model_that_writes_are_seen():
+    model = GPT(20, 16, 32, 2, 4).eval()
+    prompt = np.array([[1, 2, 3]])
+    found = profile(lambda: model.step(prompt[:, -1], model.start(prompt)))
+    assert_adds_up(found)
+    rows = by_name(found.modules)
+    assert found.modules[0].name == "GPT" and rows["layers.0-1"].kind == "TransformerEncoderLayer"
+    assert rows["linear1"].products == 2 * 3 * (2 * 32 * 128)  # in both layers, for two tokens and one more
+
+
 @pytest.mark.parametrize("kind", [SGD, Adam])
 def test_optimizers_are_seen(kind):
     model = nn.Linear(16, 16)
@@ -212,13 +223,13 @@ def test_all_threads_are_seen():
 def test_a_step_shared_by_threads(monkeypatch):
     monkeypatch.setattr("minitx.training.threads._LEAST_OF_SHARD", 1)
     model = nn.TransformerEncoder(nn.TransformerEncoderLayer(64, 4, 256, 0.0), 2)
-    batch = np.random.default_rng(0).standard_normal((16, 33, 64), dtype=np.float32)
+    batch = np.random.default_rng(0).standard_normal((256, 33, 64), dtype=np.float32)
 
     def loss_of(model, batch):
         return (model(batch) ** 2).mean()
 
-    shared = profile(lambda: parallel_step(model, loss_of, batch, workers=2))
-    plain = profile(lambda: loss_of(model, batch).backward())
+    shared = profile(lambda: parallel_step(model, loss_of, batch, workers=2), runs=1)
+    plain = profile(lambda: loss_of(model, batch).backward(), runs=1)
     assert (shared.threads, plain.threads) == (2, 1)
     assert shared.all_ops.products == plain.all_ops.products
     assert [row.name for row in shared.modules] == [row.name for row in plain.modules]
