@@ -103,6 +103,14 @@ def test_every_target_names_a_part_that_can_be_measured():
     assert len({target.what for target in TARGETS}) == len(TARGETS)
 
 
+def test_the_page_says_of_every_target_what_its_tables_say():
+    page = (CHECKOUT / "docs" / "performance.md").read_text(encoding="utf-8")
+    stand = {row["target"]: (row["measured"], row["at most"], row["met"]) for row in read_tables(page)["Targets"]}
+    follow = read_tables(format_targets(page, page))["Targets"]
+    assert stand == {row["target"]: (row["measured"], row["at most"], row["met"]) for row in follow}
+    assert [name for name, (_, _, met) in stand.items() if met not in ("yes", "no")] == []
+
+
 def test_targets_are_drawn_with_their_bounds():
     figure = draw_targets(vit_table("1.00 (0.90–1.10)", "1.10 (0.90–1.10)"))
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
