@@ -93,7 +93,7 @@ def train_captioner(world, attend, seed=0, epochs=50, out="minitx-caption", resu
     attend : bool
         Whether the network looks at the picture for each word.
     seed : int
-        Of initial values and scenes. Same seed, same machine: same result, bit for bit.
+        Of initial values and scenes. Same seed, same machine, as many cores: same result, bit for bit.
     epochs : int
         2,048 newly painted scenes each.
     out : str or Path
@@ -212,6 +212,7 @@ def caption_trainer(model, world, epochs, seed=0, quiet=False):
         loader,
         schedule=functools.partial(cosine_schedule, total=total, warmup=total // 20, peak=CAPTION_PEAK),
         max_norm=1.0,
+        reduction="mean",
         quiet=quiet,
     )
 

@@ -46,7 +46,7 @@ def run(seed=0, epochs=6, out="minitx-copy-reverse", resume=False, quiet=False):
     Parameters
     ----------
     seed : int
-        Of initial values and order of the sequences. Same seed, same machine: same result, bit for bit.
+        Of initial values and order of the sequences. Same seed, same machine, as many cores: same result, bit for bit.
     epochs : int
         Passes over the training sequences.
     out : str or Path
@@ -137,7 +137,16 @@ def copying_trainer(sequences, epochs, seed=0, quiet=False, tasks=COPYING_TASKS)
     total = epochs * len(loader)
     schedule = functools.partial(cosine_schedule, total=total, warmup=min(200, total // 4), peak=COPYING_RATE)
     optimizer = Adam(model.parameters(), lr=COPYING_RATE)
-    return Trainer(model, optimizer, teacher_forcing_loss, loader, schedule=schedule, max_norm=1.0, quiet=quiet)
+    return Trainer(
+        model,
+        optimizer,
+        teacher_forcing_loss,
+        loader,
+        schedule=schedule,
+        max_norm=1.0,
+        reduction="mean",
+        quiet=quiet,
+    )
 
 
 def copying_match(model, task, sequences):

@@ -129,7 +129,7 @@ def train_detr(world="digits", seed=0, epochs=32, out="minitx-detr", resume=Fals
     world : {"digits", "shapes"}
         What is in the scenes.
     seed : int
-        Of initial values and scenes. Same seed, same machine: same result, bit for bit.
+        Of initial values and scenes. Same seed, same machine, as many cores: same result, bit for bit.
     epochs : int
         200 batches of 32 newly painted scenes each.
     out : str or Path
@@ -235,6 +235,7 @@ def detr_trainer(model, world="digits", epochs=32, seed=0, quiet=False):
         loader,
         schedule=functools.partial(cosine_schedule, total=total, warmup=total // 20, peak=DETR_PEAK),
         max_norm=1.0,
+        reduction="mean",
         validation=DataLoader(*unseen, batch_size=VALIDATION_SCENES),
         quiet=quiet,
     )

@@ -265,6 +265,7 @@ def variant_trainer(variant, epochs, seed=0, quiet=True):
         loader,
         schedule=functools.partial(cosine_schedule, total=total, warmup=total // 20, peak=ABLATION_PEAK),
         max_norm=1.0,
+        reduction="mean",
         quiet=quiet,
     )
 

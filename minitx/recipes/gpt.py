@@ -44,7 +44,7 @@ def run(seed=0, epochs=24, out="minitx-gpt", resume=False, quiet=False):
     Parameters
     ----------
     seed : int
-        Of initial values, pieces of text and samples. Same seed, same machine: same result, bit for bit.
+        Of initial values, pieces of text and samples. Same seed, same machine, as many cores: same result, bit for bit.
     epochs : int
         Passes over the text.
     out : str or Path
@@ -133,6 +133,7 @@ def gpt_trainer(model, vocabulary, text, held_out, epochs, seed=0, quiet=False):
         loader,
         schedule=schedule,
         max_norm=1.0,
+        reduction="mean",
         validation=DataLoader(others, batch_size=32),
         quiet=quiet,
     )

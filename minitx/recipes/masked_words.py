@@ -50,7 +50,7 @@ def run(seed=0, epochs=120, out="minitx-masked-words", resume=False, quiet=False
     Parameters
     ----------
     seed : int
-        Of initial values, pieces and covered words. Same seed, same machine: same result, bit for bit.
+        Of initial values, pieces and covered words. Same seed, same machine, as many cores: same result, bit for bit.
     epochs : int
         Passes over the text.
     out : str or Path
@@ -160,6 +160,7 @@ def masked_words_trainer(model, vocabulary, text, held_out, epochs, seed=0, quie
         loader,
         schedule=schedule,
         max_norm=1.0,
+        reduction="mean",
         validation=validation,
         quiet=quiet,
     )

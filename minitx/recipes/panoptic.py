@@ -68,7 +68,7 @@ def run(seed=0, epochs=14, out="minitx-panoptic", resume=False, quiet=False):
     Parameters
     ----------
     seed : int
-        Of initial values and scenes. Same seed, same machine: same result, bit for bit.
+        Of initial values and scenes. Same seed, same machine, as many cores: same result, bit for bit.
     epochs : int
         250 batches of 16 newly painted scenes each.
     out : str or Path
@@ -175,6 +175,7 @@ def panoptic_trainer(model, epochs, seed=0, quiet=False):
         loader,
         schedule=functools.partial(cosine_schedule, total=total, warmup=total // 20, peak=PANOPTIC_PEAK),
         max_norm=1.0,
+        reduction="mean",
         quiet=quiet,
     )
 

@@ -2,7 +2,7 @@
 
 A recipe's `run` opens its folder, builds data and model, and trains with a checkpoint after every epoch in
 `checkpoint.npz` of that folder. Stopped by ctrl-C or by a power cut, it goes on from there bit for bit when it is run
-again with `resume=True`.
+again with `resume=True` on as many cores: how a step is shared among them decides what is rounded where.
 
 Lecture concept: all recipes (D0-D4). Notebooks: 02, 03, 07, 09, 15.
 """
@@ -150,7 +150,8 @@ def mean_of_batch(counts):
 def fit_and_save(trainer, epochs, out, resume=False):
     """Train until `epochs` epochs are behind, saving a checkpoint in the folder `out` after each.
 
-    BLAS gets one thread: several only wait for each other on matrices as small as those of the recipes.
+    The `Trainer` shares steps that are large enough among the cores, so BLAS gets one thread: several would only wait
+    for each other, on matrices as small as those of the recipes.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ def run(seed=0, epochs=30, out="minitx-track", resume=False, quiet=False):
     Parameters
     ----------
     seed : int
-        Of the videos. Same seed, same machine: same result, bit for bit.
+        Of the videos. Same seed, same machine, as many cores: same result, bit for bit.
     epochs : int
         200 batches of 16 newly painted pairs of frames each; 7 of 15 belong to the first lesson.
     out : str or Path
@@ -192,6 +192,7 @@ def track_trainer(model, epochs, seed=0, quiet=False):
         loader,
         schedule=learning_rate,
         max_norm=1.0,
+        reduction="mean",
         quiet=quiet,
     )
     return trainer

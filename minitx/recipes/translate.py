@@ -51,7 +51,8 @@ def run(seed=0, epochs=10, out="minitx-translate", resume=False, quiet=False):
     Parameters
     ----------
     seed : int
-        Of initial values, order of the numbers and dropout. Same seed, same machine: same result, bit for bit.
+        Of initial values, order of the numbers and dropout. Same seed, same machine, as many cores: same
+        result, bit for bit.
     epochs : int
         Passes over the training numbers.
     out : str or Path
@@ -182,6 +183,7 @@ def translation_trainer(vocabulary, numbers, seed=0, quiet=False):
             transform=count_tokens,
         ),
         schedule=functools.partial(noam_schedule, d_model=TRANSLATOR_WIDTH, warmup=TRANSLATION_WARMUP),
+        reduction="mean",
         validation=SimilarLengthLoader(*(array[aside:] for array in arrays), batch_size=250),
         quiet=quiet,
     )

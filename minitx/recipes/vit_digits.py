@@ -44,7 +44,8 @@ def run(seed=0, epochs=150, out="minitx-demo", quiet=False):
     Parameters
     ----------
     seed : int
-        Of initial values, order of the images and augmentation. Same seed, same machine: same result, bit for bit.
+        Of initial values, order of the images and augmentation. Same seed, same machine, as many cores: same
+        result, bit for bit.
     epochs : int
         Passes over the training images.
     out : str or Path

@@ -51,7 +51,8 @@ def run(seed=0, epochs=12, out="minitx-write", resume=False, quiet=False):
     Parameters
     ----------
     seed : int
-        Of initial values, windows, their order, and samples. Same seed, same machine, same text: same result.
+        Of initial values, windows, their order, and samples. Same seed, same machine, as many cores, same
+        text: same result.
     epochs : int
         Passes over the text.
     out : str or Path
@@ -161,6 +162,7 @@ def writing_trainer(model, text, held_out, epochs, seed=0, quiet=False):
         loader,
         schedule=functools.partial(cosine_schedule, total=total, warmup=total // 20, peak=WRITING_PEAK),
         max_norm=1.0,
+        reduction="mean",
         validation=DataLoader(others[:, : PIECE_OF_TEXT + 1], batch_size=WRITING_BATCH),
         quiet=quiet,
     )

@@ -28,7 +28,9 @@ def little_copying():
 
 
 def little_masked_words():
-    rare = (" ".join(f"x{i}y{j}" for j in range(i % 5)) for i in range(200))  # unknown words are never covered
+    rare = (
+        " ".join(f"x{i}y{j}" for j in range(6 if i < 100 else 0)) for i in range(200)
+    )  # unknown words are never covered
     text = masked_words.separate_words(" it is so ".join(rare))
     vocabulary = masked_words.frequent_words(text)
     model = masked_words.build_masked_words(vocabulary)
