@@ -99,5 +99,6 @@ def draw_targets(page):
             if ratio and ratio[3]:
                 members[named(row)[0]] = float(ratio[3]), float(ratio[1]), float(ratio[4])
         if members:
-            groups[target.what], bounds[target.what] = members, target.bound
+            name = target.what.partition(", the ")[0]
+            groups[name], bounds[name] = members, target.bound
     return draw_ratios(groups, "minitx / PyTorch", bounds) if groups else None

@@ -144,6 +144,8 @@ def draw_growth(panels, vertical):
     >>> [ax.get_xlabel() for ax in figure.axes]
     ['batch', 'depth']
     """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     if not panels:
         raise ValueError("draw_growth: there is no panel.\nPass what grows, with its sizes, costs and theory.")
     rows, columns = grid_shape(len(panels), 2)
@@ -151,4 +153,7 @@ def draw_growth(panels, vertical):
     for place, (name, (sizes, costs, theory)) in enumerate(panels.items(), start=1):
         ax = figure.add_subplot(rows, columns, place)
         draw_scaling(sizes, costs, dict.fromkeys(costs, theory), name, vertical, ax=ax)
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))  # a panel often spans little more than one decade
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
     return figure

@@ -62,7 +62,8 @@ def draw_ratios(groups, horizontal, bounds=None, title=None, ax=None):
                 f"draw_ratios: {name} is {values.tolist()}, expected positive numbers that ascend.\n"
                 "Pass the least, the median and the largest ratio, in this order."
             )
-    figure, ax = figure_and_axes(ax, 7.5, 1.3 + 0.25 * len(lines) + 0.3 * len(groups))
+    high = 0.25 * len(lines) + 0.3 * len(groups)  # inches
+    figure, ax = figure_and_axes(ax, 7.5, 1.3 + high)
     beside = {"textcoords": "offset points", "va": "center", "fontsize": 9}
     places, place = [], 0.0
     for (group, members), colour in zip(groups.items(), cycle(PALETTE)):
@@ -92,5 +93,5 @@ def draw_ratios(groups, horizontal, bounds=None, title=None, ax=None):
     ax.set_title(title or "")
     if bounds:
         ax.plot([], [], color=INK, ls="--", lw=1.2, label="our bound")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.07 - 0.5 / len(lines)))
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.45 / high))
     return figure
