@@ -36,7 +36,7 @@ from minitx.training.interrupts import uninterrupted
 # the ops of a forward pass return: only on large arrays do threads compute most of the time, and seldom wait for
 # Python, which only one of them at a time can be in.
 _LEAST_WORK = 1e7  # multiplications, even if each number of the batch met all weights: done before threads have begun
-_LEAST_OF_OP = 64 << 10  # bytes of an op on average, in each shard
+_LEAST_OF_OP = 192 << 10  # bytes of an op on average, in each shard
 _LEAST_OF_SHARD = 12 << 20  # bytes of all ops
 _MOST_OF_PIECE = 96 << 20  # bytes that a thread records before it goes back through them: memory, not speed
 _PATIENCE = 1e-5  # seconds that a thread waits for Python before it asks the one that has it, instead of 0.005
