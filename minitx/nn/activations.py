@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from minitx.autograd.arithmetic import erf, tanh
-from minitx.autograd.ops import elementary, fused
+from minitx.autograd.ops import elementary, fused, pullback_wanted
 from minitx.nn.module import Module
 
 
@@ -81,7 +81,8 @@ def gelu(x, approximate="none"):
         x = x.astype(np.float64)
     curve = _TANH_CURVE if approximate == "tanh" else _NORMAL_CURVE if x.dtype == np.float32 else None
     values = x.ravel()
-    y, share = np.empty_like(values), np.empty_like(values)
+    y = np.empty_like(values)
+    share = np.empty_like(values) if pullback_wanted() else y
     for part in _blocks(values.size):
         _share_below(values[part], curve, share[part])
         np.multiply(values[part], share[part], out=y[part])

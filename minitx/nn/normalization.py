@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from minitx.autograd.arithmetic import sqrt
-from minitx.autograd.ops import fused
+from minitx.autograd.ops import fused, pullback_wanted
 from minitx.nn.initialization import ones, zeros
 from minitx.nn.module import Module, Parameter
 
@@ -65,9 +65,10 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     width = math.prod(shape)
     rows = np.ascontiguousarray(x.reshape(math.prod(x.shape[: x.ndim - len(shape)]), width))
     normal, scale = standardized_rows(rows, eps)
-    y = normal if weight is None else normal * weight.reshape(width)
+    free = None if pullback_wanted() else normal  # an array that nobody will ask for again
+    y = normal if weight is None else np.multiply(normal, weight.reshape(width), out=free)
     if bias is not None:
-        y = y + bias.reshape(width) if y is normal else np.add(y, bias.reshape(width), out=y)
+        y = np.add(y, bias.reshape(width), out=free if y is normal else y)
 
     def pullback(g):
         g = g.reshape(rows.shape)
