@@ -183,7 +183,8 @@ def _recurrent_flops(per_unit):
     """Formula of a recurrent layer whose cell takes `per_unit` FLOPs per unit and step beside its products."""
 
     def flops(output, input, hidden, *rest, **options):
-        weights = [value for value in rest if isinstance(value, np.ndarray) and value.ndim == 2][-2:]
+        matrices = [value for value in (*rest, *options.values()) if isinstance(value, np.ndarray) and value.ndim == 2]
+        weights = matrices[-2:]  # the cell of an LSTM comes before them
         steps = input.shape[0] * input.shape[1]
         products = 2 * steps * sum(weight.size for weight in weights)
         others = per_unit * steps * weights[1].shape[1]

@@ -164,6 +164,14 @@ def test_attention_of_packed_heads_takes_the_products_of_attention():
     assert costs(self_attention, x, 4) == costs(attention, head, head, head)
 
 
+def test_arrays_may_be_passed_by_keyword():
+    x, state, inwards, onwards = ones((2, 6, 3)), ones((2, 4)), ones((4, 3)), ones((4, 4))
+    named = {"weight_ih": inwards, "weight_hh": onwards}
+    values, output = [x, state], rnn_layer(x, state, **named)
+    assert forward_cost(rnn_layer, values, named, output).products == costs(rnn_layer, x, state, inwards, onwards)[0][0]
+    assert forward_cost(attention, [x], {"key": x, "value": x}, x).flops == sum(costs(attention, x, x, x)[0])
+
+
 def test_einsum_of_two_arrays_is_a_matrix_product():
     as_einsum = counted(lambda a, b: F.einsum("bij,bjk->bik", a, b), (2, 3, 4), (2, 4, 5))
     assert as_einsum == counted(F.matmul, (2, 3, 4), (2, 4, 5)) == 3 * 2 * (2 * 3 * 4 * 5)
