@@ -85,21 +85,21 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
 
 def _by_batch(x, weight, bias, eps):
     shape, count = _per_channel(x.shape), _values_per_channel(x)
-    centre, variance = batch_statistics(x)
+    normalised, variance = _centred(x)[1:]
     inverse = 1 / np.sqrt(variance + eps)
-    normalised = x - centre.reshape(shape)
     normalised *= inverse.reshape(shape)
     y = normalised
     if weight is not None:
-        y = y * weight.reshape(shape)
+        y = normalised * weight.reshape(shape)
     if bias is not None:
-        y = y + bias.reshape(shape)
+        y = np.add(y, bias.reshape(shape), out=None if y is normalised else y)
 
     def pullback(g):
         to_bias, to_weight = _channel_sums(g), _channel_sums(g, normalised)
         factor = inverse if weight is None else inverse * weight
-        to_x = g - (to_bias / count).reshape(shape)
-        to_x -= normalised * (to_weight / count).reshape(shape)
+        to_x = normalised * (-to_weight / count).reshape(shape)
+        to_x += g
+        to_x -= (to_bias / count).reshape(shape)
         to_x *= factor.reshape(shape)
         return to_x, None, None, None if weight is None else to_weight, None if bias is None else to_bias
 
@@ -131,10 +131,16 @@ def batch_statistics(x):
     >>> batch_statistics(np.array([[1.0, 5.0], [3.0, 5.0]]))
     (array([2., 5.]), array([1., 0.]))
     """
+    centre, _, variance = _centred(x)
+    return centre, variance
+
+
+def _centred(x):
+    """Mean of every channel, x less the mean, and the variance."""
     count = _values_per_channel(x)
     centre = _channel_sums(x) / count
     centred = x - centre.reshape(_per_channel(x.shape))
-    return centre, _channel_sums(centred, centred) / count
+    return centre, centred, _channel_sums(centred, centred) / count
 
 
 def _channel_sums(a, b=None):

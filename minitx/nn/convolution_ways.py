@@ -18,7 +18,7 @@ import numpy as np
 
 from minitx.nn.unfolding import pad
 
-_CACHED_BYTES = 1 << 20  # of what windows see, at a time: what the cache of a core holds
+_CACHED_BYTES = 1 << 21  # of what windows see, at a time: what the caches of two cores hold
 
 
 def convolve_windows(images, kernels, windows):
@@ -88,7 +88,7 @@ def _rows_times(seen, kernels, windows):
 
 
 def _parts_for_cache(seen, windows):
-    """Cut all windows into parts, some images or some lines of one, whose rows take at most a megabyte."""
+    """Cut all windows into parts, some images or some lines of one, whose rows take at most 2 MiB."""
     batch, height = seen.shape[1:3]
     lines = max(1, _CACHED_BYTES * height * batch // max(1, seen.size * seen.itemsize))
     if lines < height:
