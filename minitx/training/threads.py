@@ -179,12 +179,12 @@ def loss_and_scores(loss_function, model, batch):
     loss, others = result if isinstance(result, tuple) else (result, {})
     if not isinstance(loss, Tensor):
         raise TypeError(
-            f"Trainer: loss_function returned a {type(loss).__name__}, which has no gradient; "
+            f"loss_function returned a {type(loss).__name__}, which has no gradient; "
             "return the Tensor that the loss op gives, without .item() or .numpy()."
         )
     if loss.size != 1:
         raise ValueError(
-            f"Trainer: loss_function returned a Tensor of shape {loss.shape}; "
+            f"loss_function returned a Tensor of shape {loss.shape}; "
             "return a single number, such as the mean over the batch."
         )
     return loss, {"loss": loss.item(), **others}
@@ -223,10 +223,14 @@ def _workers(workers):
 def _plan(model, loss_function, batch, workers):
     """Return into how many shards to cut a batch, and each shard into how many pieces that go one after the other."""
     examples = len(batch[0])
-    if workers == 1 or examples < 2 or not is_grad_enabled() or has_own_generator() or _couples_examples(model):
+    if workers == 1 or examples < 2 or not is_grad_enabled() or has_own_generator():
+        return 1, 1
+    modules = list(model.modules())
+    if any(_couples_examples(module) for module in modules):
         return 1, 1
     kind = getattr(loss_function, "__qualname__", type(loss_function).__qualname__)
-    key = (kind, model.training, examples, *((array.shape[1:], array.dtype.str) for array in batch))
+    modes = tuple(module.training for module in modules)
+    key = (kind, modes, examples, *((array.shape[1:], array.dtype.str) for array in batch))
     known = _plans.setdefault(model, {})
     if key not in known:
         work = model.num_parameters() * sum(array.size for array in batch)
@@ -240,12 +244,9 @@ def _plan(model, loss_function, batch, workers):
     return shards, min(examples // shards, math.ceil(of_all * examples / shards / _MOST_OF_PIECE))
 
 
-def _couples_examples(model):
-    """Tell whether batch norm would look at all examples of a batch together."""
-    return any(
-        isinstance(module, BatchNorm2d) and (module.training or module.running_mean is None)
-        for module in model.modules()
-    )
+def _couples_examples(module):
+    """Tell a batch norm that looks at all examples of a batch together."""
+    return isinstance(module, BatchNorm2d) and (module.training or module.running_mean is None)
 
 
 def _size_up(model, loss_function, example):
@@ -255,18 +256,18 @@ def _size_up(model, loss_function, example):
     """
     before = dict(model.named_buffers())
     copies = {name: array.copy() for name, array in before.items()}
+    changed, sizes = False, []
     try:
         with own_generator(np.random.default_rng(0)), np.errstate(all="ignore"):
             loss, _ = loss_and_scores(loss_function, model, example)
         sizes = [node.output.nbytes for node in _reachable(loss)]
     except Exception:  # one that takes no single example; if it is a mistake, the plain step shows it
-        sizes = []
-    changed = any(
-        array is not before[name] or not np.array_equal(array, copies[name], equal_nan=True)
-        for name, array in model.named_buffers()
-    )
-    if changed:
-        model.load_state_dict(copies, strict=False)
+        pass
+    finally:
+        for name, array in model.named_buffers():
+            changed |= array is not before[name] or not np.array_equal(array, copies[name], equal_nan=True)
+        if changed:
+            model.load_state_dict(copies, strict=False)
     return (0, 0) if changed or not sizes else (sum(sizes) / len(sizes), sum(sizes))
 
 
@@ -311,19 +312,22 @@ def _in_threads(work, count):
     try:
         for thread in threads:
             thread.start()
-        work(0, functools.partial(cancelled, 0))
+        guarded(0)
         for thread in threads:
             thread.join()
-    except BaseException as error:
-        errors[0] = error
+    except BaseException as error:  # ctrl-C while waiting
+        errors[0] = errors[0] or error
         with uninterrupted():
             for thread in threads:
                 if thread.ident is not None:
                     thread.join()
-        raise
-    for error in errors:
-        if error is not None:
-            raise error
+    first = next((error for error in errors if error is not None), None)
+    errors.clear()  # it would keep all that was computed alive, by way of the frames that an error remembers
+    if first is not None:
+        try:
+            raise first
+        finally:
+            del first
 
 
 @functools.cache

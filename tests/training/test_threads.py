@@ -1,8 +1,10 @@
 """Steps shared by threads: the plain step's gradients to rounding, the same bits every time, errors, ctrl-C."""
 
+import gc
 import signal
 import sys
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -13,12 +15,16 @@ from minitx.autograd.arithmetic import maximum
 from minitx.autograd.backward import GraphError
 from minitx.autograd.randomness import generator, has_own_generator, manual_seed
 from minitx.autograd.tensor import Tensor, no_grad
+from minitx.data.loader import DataLoader
 from minitx.nn.batch_norm import BatchNorm2d
+from minitx.nn.containers import Sequential
 from minitx.nn.dropout import Dropout
 from minitx.nn.linear import Linear
 from minitx.nn.losses import cross_entropy
 from minitx.nn.module import Module
+from minitx.training.optimizers import AdamW
 from minitx.training.threads import parallel_scores, parallel_step
+from minitx.training.trainer import Trainer, classification_loss
 
 WIDTH = 256
 EXAMPLES = 32
@@ -449,3 +455,124 @@ def test_nothing_to_differentiate_is_an_error_as_in_the_plain_step():
         parallel_step(model, cut_in_shards, *batch_of(), workers=2)
     with pytest.raises(TypeError, match="loss_function returned a float"):
         parallel_step(model, lambda *batch: mean_loss(*batch).item(), *batch_of(), workers=2)
+
+
+def trainer_of(model, function=classification_loss, dropout_seed=3, **options):
+    manual_seed(dropout_seed)
+    rng = np.random.default_rng(2)
+    inputs, labels = rng.uniform(-1, 1, (84, WIDTH)).astype(np.float32), rng.integers(10, size=84)
+    loader = DataLoader(inputs, labels, batch_size=32, shuffle=True)  # the last batch has 20 examples
+    return Trainer(model, AdamW(model.parameters(), lr=1e-3), function, loader, quiet=True, **options)
+
+
+def bits_of_trainer(trainer):
+    arrays = {**trainer.model.state_dict(), **trainer.optimizer.state_dict()}
+    arrays = {name: value.tobytes() if isinstance(value, np.ndarray) else value for name, value in arrays.items()}
+    return arrays, generator().bit_generator.state, trainer.history
+
+
+def test_the_trainer_shares_what_the_loss_says_can_be_shared():
+    losses = {}
+    for name, options in {"shared": {"workers": 2}, "again": {"workers": 2}, "whole": {"workers": 1}}.items():
+        watched = Watched(classification_loss)
+        trainer = trainer_of(network(), watched, reduction="mean", **options)
+        losses[name] = trainer.fit(2)
+        assert watched.shared == (name != "whole")
+    assert losses["again"] == losses["shared"]
+    for key in ("loss", "accuracy"):
+        np.testing.assert_allclose(losses["shared"][key], losses["whole"][key], rtol=1e-3)
+    assert losses["shared"] == trainer_of(network(), workers=2).fit(2)  # classification_loss says so itself
+
+
+def test_a_loss_that_says_nothing_stays_whole():
+    watched = Watched(classification_loss)
+    history = trainer_of(network(), watched, workers=2).fit(1)
+    assert not watched.shared
+    assert history == trainer_of(network(), workers=1).fit(1)
+
+
+def test_shared_training_goes_on_bit_for_bit(tmp_path):
+    whole = trainer_of(network(dropout=0.2), workers=2)
+    whole.fit(3)
+    expected = bits_of_trainer(whole)
+    first = trainer_of(network(dropout=0.2), workers=2)
+    first.fit(2)
+    first.save(tmp_path / "run.npz")
+    second = trainer_of(Network(dropout=0.2), dropout_seed=9, workers=2)
+    second.load(tmp_path / "run.npz")
+    second.fit(3)
+    assert bits_of_trainer(second) == expected
+
+
+class BreaksOnce(Module):
+    """Gives infinity where dropout, just before, happened to drop the first unit of the first example it was given."""
+
+    def forward(self, x):
+        dropped = x.numpy()[0, 0] == 0
+        return x * np.float32(np.inf) if dropped else x
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_the_culprit_is_found_though_dropout_decides_about_it():
+    culprits = set()
+    for seed in range(6):
+        model = network()
+        model.between = Sequential(Dropout(0.5), BreaksOnce())
+        model.first.bias.writable()[...] = 5  # no unit is 0 by itself
+        trainer = trainer_of(model, dropout_seed=seed, workers=2)
+        before = generator().bit_generator.state
+        with pytest.raises(FloatingPointError) as caught:
+            trainer.fit(20)
+        assert "the first layer whose output is not finite is 'between.1' (BreaksOnce)" in str(caught.value)
+        culprits.add(str(caught.value).partition(";")[0])
+        assert all(np.isfinite(parameter.data).all() for parameter in model.parameters())
+        assert trainer.step > 0 or generator().bit_generator.state == before
+    assert len(culprits) > 1
+
+
+def test_ctrl_c_lets_the_trainer_finish_a_shared_step(capsys):
+    calls = []
+
+    def pressing(model, inputs, labels):
+        calls.append(len(inputs))
+        if len(calls) == 3:  # one ahead, two shards
+            signal.raise_signal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else pressed()
+        return classification_loss(model, inputs, labels)
+
+    def pressed():
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    trainer = trainer_of(network(), pressing, reduction="mean", workers=2)
+    trainer.fit(1)
+    assert trainer.stopped and trainer.step == 1
+    assert "Stopped by ctrl-C after step 1" in capsys.readouterr().out
+    watched = Watched(classification_loss)
+    whole = trainer_of(network(), watched, reduction="mean", workers=2)
+    whole.fit(1)
+    trainer.loss_function = classification_loss
+    trainer.fit(1)
+    assert bits_of_trainer(trainer)[0] == bits_of_trainer(whole)[0]
+
+
+def test_an_error_leaves_nothing_behind():
+    model, batch = network(), batch_of()
+    gc.collect()
+    gc.disable()
+    try:
+        tracemalloc.start()
+        for repetition in range(6):
+            with pytest.raises(Mistake):
+                parallel_step(model, after_forward, *batch, workers=2)
+            if repetition == 1:
+                early = tracemalloc.get_traced_memory()[0]
+        assert tracemalloc.get_traced_memory()[0] < early + 30_000
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+
+def after_forward(model, inputs, labels):
+    loss = mean_loss(model, inputs, labels)
+    if len(inputs) > 1:
+        raise Mistake(f"loss {loss.item()}")
+    return loss
