@@ -43,7 +43,7 @@ class Plan(NamedTuple):
         The folder for pictures, if there are to be any.
     """
 
-    turns: int = 15
+    turns: int = 11
     seconds: float = 0.3
     smoke: bool = False
     images: Path | None = None

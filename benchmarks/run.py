@@ -54,7 +54,7 @@ PARTS = {
     "assignment": {"assignment": assignment.measure},
 }
 BENCHMARKS = {name: measure for benchmarks in PARTS.values() for name, measure in benchmarks.items()}
-TURNS = {"inference": 5, "decoding": 7, "recurrent": 9, "memory": 3, "growth": 3, "complexity": 3, "assignment": 9}
+TURNS = {"recurrent": 7, "inference": 5, "decoding": 5, "memory": 3, "growth": 3, "complexity": 3, "assignment": 5}
 ONE_THREAD = ("complexity", "assignment")
 # Not measured, but computed from the tables of the page.
 COMPUTED = {"targets": lambda page: format_targets(page, last_committed()), "hour": format_hour}
