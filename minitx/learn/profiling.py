@@ -86,7 +86,7 @@ class Profile:
     seconds : float
         How long the function took.
     threads : int
-        In how many threads ops ran. All other times are added up over them.
+        In how many threads ops ran at the same time. All other times are added up over them.
     all_ops : ProfileRow
         All ops together.
     ops : list of ProfileRow
@@ -176,7 +176,7 @@ def _measured(function):
         started = perf_counter()
         function()
         seconds = perf_counter() - started
-    threads = max(len(watch.threads), 1)
+    threads = _most_at_once(watch.spans.values())
     return Profile(watch.calls, seconds - watch.seconds / threads, threads)
 
 
@@ -187,7 +187,7 @@ class _Watch:
         self.calls = []
         self.places = {}  # birth of a node -> the modules around its op
         self.names = {}  # id of an outermost module -> {id of a module in it: (module, its name)}
-        self.threads = set()
+        self.spans = {}  # thread -> when its first op began, and when its last one ended
         self.seconds = 0.0
         self.lock = threading.Lock()
 
@@ -204,7 +204,8 @@ class _Watch:
     def note(self, call, started):
         with self.lock:
             self.calls.append(call)
-            self.threads.add(threading.get_ident())
+            first, _ = self.spans.get(threading.get_ident(), (started - call.seconds, None))
+            self.spans[threading.get_ident()] = first, started
             self.seconds += perf_counter() - started
 
     def place_of(self, modules):
@@ -218,6 +219,15 @@ class _Watch:
         kinds = [type(module).__name__ for module in modules]
         full = [names.get(id(module), (module, kind))[1] for module, kind in zip(modules, kinds)]
         return ((kinds[0], kinds[0]), *zip(full[1:], kinds[1:]))
+
+
+def _most_at_once(spans):
+    """Return how many threads worked at the same time: one that ended makes room for another."""
+    changes = sorted([(first, 1) for first, _ in spans] + [(last, -1) for _, last in spans])
+    working = [0]
+    for _, change in changes:
+        working.append(working[-1] + change)
+    return max(1, *working)
 
 
 def _modules_around(frame):

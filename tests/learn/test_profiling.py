@@ -17,7 +17,7 @@ from minitx.autograd.watching import _op_watchers
 from minitx.learn import profile
 from minitx.learn.costs import OpCost
 from minitx.learn.profile_table import profile_table
-from minitx.learn.profiling import Profile, ProfileRow
+from minitx.learn.profiling import Profile, ProfileRow, _most_at_once
 from minitx.models import GPT
 from minitx.training import SGD, Adam, Optimizer
 from minitx.training.threads import parallel_step
@@ -218,6 +218,24 @@ def test_all_threads_are_seen():
     assert by_name(found.ops)["slowly"].forward >= 0.04
     assert by_name(found.modules)["Linear"].calls == 2
     assert_adds_up(found)
+
+
+def test_threads_that_follow_each_other_count_once():
+    def one_after_the_other():
+        for _ in range(3):
+            slowly(Tensor(x))
+            ready = threading.Barrier(2)
+            workers = [threading.Thread(target=lambda: (slowly(Tensor(x)), ready.wait())) for _ in range(2)]
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+
+    found = profile(one_after_the_other, runs=1)
+    assert found.threads in (2, 3)
+    assert_adds_up(found)
+    assert _most_at_once([(0, 10), (1, 3), (4, 6), (5, 7)]) == 3
+    assert _most_at_once([(0, 1), (1, 2), (2, 3)]) == 1 == _most_at_once([])
 
 
 def test_a_step_shared_by_threads(monkeypatch):
