@@ -274,8 +274,9 @@ def beam_search(step, state, start, end, max_length, beam_width, length_penalty=
                     new_totals.append(total)
         rows = np.array(rows, np.intp)
         prefixes = [[*prefixes[row], int(token)] for row, token in zip(rows, new_tokens)]
+        if not np.array_equal(rows, np.arange(len(owners))):  # a state whose rows all stay keeps the room behind them
+            state = select_rows(state, rows)
         owners, tokens, totals = owners[rows], np.array(new_tokens, np.int64), np.array(new_totals)
-        state = select_rows(state, rows)
     for item, prefix, total in zip(owners, prefixes, totals):
         ended[item].append(_hypothesis(prefix, total, max_length, length_penalty, False))
     return [sorted(found, key=lambda hypothesis: -hypothesis.score)[:n_best] for found in ended]

@@ -79,6 +79,42 @@ def uncached_step(model):
     return step
 
 
+def test_long_texts_outgrow_the_room_of_their_cache():
+    model, texts = drawn(small(max_len=70)).eval(), np.random.default_rng(0).integers(12, size=(2, 70))
+    cache, pieces = None, []
+    for token in texts.T:
+        logits, cache = model.extend(token[:, None], cache)
+        pieces.append(logits.numpy())
+    np.testing.assert_allclose(np.concatenate(pieces, axis=1), model(texts).numpy(), rtol=1e-9, atol=1e-11)
+
+
+def test_float32_caches_are_right_to_rounding():
+    model, texts = small(max_len=40, init_std=0.1).eval(), np.random.default_rng(0).integers(12, size=(3, 40))
+    cache, pieces = None, []
+    for piece in np.split(texts, [1, 2, 9, 10, 39], axis=1):
+        logits, cache = model.extend(piece, cache)
+        assert logits.dtype == cache[0][0].dtype == np.float32
+        pieces.append(logits.numpy())
+    np.testing.assert_allclose(np.concatenate(pieces, axis=1), model(texts).numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_long_searches_write_the_same_with_and_without_cache():
+    model = drawn(small(max_len=50)).eval()
+    prompt = np.array([[3, 4], [5, 6], [7, 8]])
+    cached = beam_search(model.step, model.start(prompt), prompt[:, -1], 2, 40, beam_width=2, n_best=2)
+    plain = beam_search(uncached_step(model), prompt[:, :-1], prompt[:, -1], 2, 40, beam_width=2, n_best=2)
+    assert [[each.tokens for each in found] for found in cached] == [[each.tokens for each in found] for found in plain]
+
+
+def test_the_cache_of_another_layer_stack_or_batch_is_refused():
+    model = drawn(small()).eval()
+    _, cache = model.extend(TOKENS[:, :3])
+    with pytest.raises(ValueError, match="got caches of 1 layers, but has 2"):
+        model.extend(TOKENS[:, 3:], cache[:1])
+    with pytest.raises(ValueError, match=r"extend got x of shape \(1, 2, 8\) and a cache of .*go on with the same"):
+        model.extend(TOKENS[:1, 3:], cache)
+
+
 @pytest.mark.parametrize("length", [1, 3])
 def test_searches_write_the_same_with_and_without_cache(length):
     model, prompt = drawn(small()).eval(), TOKENS[:, :length]
