@@ -4,6 +4,7 @@ import gc
 import signal
 import sys
 import threading
+import time
 import tracemalloc
 
 import numpy as np
@@ -69,7 +70,7 @@ def batch_of(examples=EXAMPLES, large=False):
     rng = np.random.default_rng(1)
     inputs = rng.uniform(-1, 1, (examples, WIDTH)).astype(np.float32)
     if large:
-        inputs[0, 0] = 6
+        inputs[-1, 0] = 6
     return inputs, rng.integers(10, size=examples)
 
 
@@ -229,14 +230,14 @@ def test_the_plain_step_is_taken_where_sharing_does_not_pay():
 
 
 class Normalised(Module):
-    """Batch norm of vectors."""
+    """Batch norm of small images."""
 
     def __init__(self, **options):
         super().__init__()
-        self.norm = BatchNorm2d(WIDTH, **options)
+        self.norm = BatchNorm2d(WIDTH // 16, **options)
 
     def forward(self, x):
-        return self.norm(x.reshape(*x.shape, 1, 1)).reshape(x.shape)
+        return self.norm(x.reshape(len(x), WIDTH // 16, 4, 4)).reshape(x.shape)
 
 
 class OwnNorm(Module):
@@ -262,6 +263,14 @@ def test_batch_norm_sees_the_whole_batch(norm):
     assert bits_of(result) == bits_of(plain_step(other, mean_loss, *batch_of()))
     for name, array in model.named_buffers():
         np.testing.assert_array_equal(array, dict(other.named_buffers())[name])
+
+
+def test_batch_norm_without_running_averages_sees_the_whole_batch_in_evaluation_too():
+    model = network(between=Normalised(track_running_stats=False)).eval()
+    watched = Watched()
+    result = shared_step(model, watched, *batch_of(), workers=2)
+    assert not watched.shared
+    assert bits_of(result) == bits_of(plain_step(model, mean_loss, *batch_of()))
 
 
 @pytest.mark.parametrize("norm", [Normalised, OwnNorm])
@@ -333,6 +342,38 @@ def test_ctrl_c_stops_all_threads_before_their_share_is_done(monkeypatch):
     assert all(parameter.grad is None for parameter in model.parameters())
     assert threading.active_count() == 1 + sum(not thread.daemon for thread in threading.enumerate()[1:])
     assert calls.count(threading.main_thread()) == 4
+
+
+def test_an_error_ends_the_later_shards_too(monkeypatch):
+    monkeypatch.setattr(minitx.training.threads, "_MOST_OF_PIECE", 1)
+    failed, pieces = threading.Event(), []
+
+    def function(model, inputs, labels):
+        loss = mean_loss(model, inputs, labels)
+        if threading.current_thread() is not threading.main_thread():
+            pieces.append(len(inputs))
+            failed.wait(10)
+            time.sleep(0.02)
+        elif function.calls:
+            failed.set()
+            raise Mistake
+        function.calls += 1
+        return loss
+
+    function.calls = 0
+    with pytest.raises(Mistake):
+        parallel_step(network(), function, *batch_of(), workers=2)
+    assert sum(pieces) < 8
+
+
+def test_a_loss_that_takes_no_single_example_stays_whole():
+    def picky(model, inputs, labels):
+        return mean_loss(model, inputs.reshape(EXAMPLES, WIDTH), labels)
+
+    model = network()
+    assert bits_of(shared_step(model, picky, *batch_of(), workers=2)) == bits_of(
+        plain_step(model, mean_loss, *batch_of())
+    )
 
 
 @pytest.mark.parametrize(
@@ -422,7 +463,8 @@ def test_error_handling_of_numpy_holds_in_all_threads():
     model, batch = network(), batch_of()
 
     def dividing(model, inputs, labels):
-        np.ones(3) / np.zeros(3)
+        if threading.current_thread() is not threading.main_thread():
+            np.ones(3) / np.zeros(3)
         return mean_loss(model, inputs, labels)
 
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
@@ -442,6 +484,7 @@ def test_from_another_thread():
 
 def test_nothing_to_differentiate_is_an_error_as_in_the_plain_step():
     model = network()
+    parallel_step(model, mean_loss, *batch_of(), workers=2)  # from here on it is known how to share it
     with no_grad(), pytest.raises(GraphError, match="nothing was recorded"):
         parallel_step(model, mean_loss, *batch_of(), workers=2)
     with pytest.raises(GraphError, match="nothing was recorded"):
