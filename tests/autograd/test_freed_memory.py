@@ -10,6 +10,8 @@ from minitx.autograd.memory import keep_freed_memory
 
 PAGES_OF_A_LATER_STEP = """
 import resource
+import sys
+import threading
 import numpy as np
 import minitx
 
@@ -19,17 +21,26 @@ def step():
 def pages():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
-step()
+def steps():
+    threads = [threading.Thread(target=step) for _ in range(int(sys.argv[1]) - 1)]
+    for thread in threads:
+        thread.start()
+    step()
+    for thread in threads:
+        thread.join()
+
+for _ in range(5):
+    steps()
 before = pages()
-step()
+steps()
 print(pages() - before)
 """
 
 
 @pytest.mark.skipif(not keep_freed_memory(), reason="this C library cannot be asked to keep freed memory")
-def test_later_steps_get_their_memory_without_new_pages():
+@pytest.mark.parametrize("threads", [1, 2])
+def test_later_steps_get_their_memory_without_new_pages(threads):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    done = subprocess.run(
-        [sys.executable, "-c", PAGES_OF_A_LATER_STEP], capture_output=True, text=True, check=True, env=environment
-    )
+    command = [sys.executable, "-c", PAGES_OF_A_LATER_STEP, str(threads)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert int(done.stdout) < 1000  # 160 MB are 40,000 pages
