@@ -144,8 +144,8 @@ def profile(function, runs=3):
     Notes
     -----
     The watching takes time of its own, some microseconds per op, which is taken off. Seen are ops on Tensors, in all
-    threads, and the steps of optimizers; what the function does in plain NumPy counts as between the ops. A layer that
-    hands work to several BLAS threads is one op in one thread, the fastest way for that op to show more GFLOP/s.
+    threads, and the steps of optimizers; what the function does in plain NumPy counts as between the ops. Threads
+    inside the BLAS library are not seen: an op that uses two of them may show twice the GFLOP/s of a core.
 
     Examples
     --------
@@ -204,8 +204,9 @@ class _Watch:
     def note(self, call, started):
         with self.lock:
             self.calls.append(call)
-            first, _ = self.spans.get(threading.get_ident(), (started - call.seconds, None))
-            self.spans[threading.get_ident()] = first, started
+            thread = threading.current_thread()  # its number may be given to another one later
+            first, _ = self.spans.get(thread, (started - call.seconds, None))
+            self.spans[thread] = first, started
             self.seconds += perf_counter() - started
 
     def place_of(self, modules):

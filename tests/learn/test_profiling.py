@@ -260,18 +260,34 @@ def test_called_once_to_warm_up_and_once_for_each_run():
     assert calls == [0, 1, 1, 1, 1]
 
 
-def test_the_run_of_median_time_is_shown():
-    pauses = iter([0, 0.2, 0, 0.1])
-    assert 0.1 <= profile(lambda: time.sleep(next(pauses))).seconds < 0.2
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of the profile, which moves only when it is told to: [seconds]."""
+    now = [0.0]
+    monkeypatch.setattr("minitx.learn.profiling.perf_counter", lambda: now[0])
+    return now
 
 
-def test_the_time_of_watching_is_taken_off(monkeypatch):
+def test_the_run_of_median_time_is_shown(clock):
+    pauses = iter([9, 4, 1, 2])
+
+    def wait():
+        clock[0] += next(pauses)
+
+    assert profile(wait).seconds == 2
+
+
+def test_the_time_of_watching_is_taken_off(clock, monkeypatch):
     def slow_cost(*arguments):
-        time.sleep(0.2)
+        clock[0] += 5
         return OpCost(0, 0, 0)
 
+    def add_and_wait():
+        Tensor(x) + 1
+        clock[0] += 2
+
     monkeypatch.setattr("minitx.learn.profiling.forward_cost", slow_cost)
-    assert profile(lambda: Tensor(x) + 1, runs=1).seconds < 0.2
+    assert profile(add_and_wait, runs=1).seconds == 2
 
 
 @pytest.mark.parametrize("fails_at", [1, 2])
