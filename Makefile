@@ -20,7 +20,7 @@ help:
 	@echo "make notebooks    execute every notebook and write its outputs in place"
 	@echo "make check-notebooks   execute every notebook and write nothing"
 	@echo "make parity       compare with PyTorch, SciPy and others (installs them; TORCH=torch==2.13.0 picks a version)"
-	@echo "make bench        measure the speed; make bench-smoke only tries that the benchmarks run"
+	@echo "make bench        measure the speed and write docs/performance.md; make bench-smoke only tries that it runs"
 	@echo "make lint         check the style; make format mends it"
 	@echo "make clean        remove $(VENV) and everything that can be made again"
 	@echo "PYTHON=python3.12 before or after the target picks another Python (3.10 or newer)."
@@ -45,7 +45,7 @@ parity: $(VENV)/.installed-test
 	$(RUN) -m pytest -m parity tests
 
 bench: $(VENV)/.installed
-	$(RUN) benchmarks/run.py
+	$(RUN) benchmarks/run.py --write
 
 bench-smoke: $(VENV)/.installed
 	$(RUN) benchmarks/run.py --smoke

@@ -80,6 +80,9 @@ def main(arguments=None):
     """Run the parts that were asked for, print their tables, write them where asked to; return how many failed."""
     chosen = read_arguments(arguments)
     threads = pin()
+    if chosen.write and not has_torch():
+        print("PyTorch is not installed: half of each table would be empty, so nothing is written.", file=sys.stderr)
+        chosen.write = False
     if chosen.smoke:  # parts run side by side, for their times mean nothing: one thread each is enough
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     before, failed, texts = last_committed(), [], []

@@ -76,6 +76,7 @@ def small_run(monkeypatch, tmp_path):
     monkeypatch.setattr(run, "PAGE", page)
     monkeypatch.setattr(run, "IMAGES", tmp_path)
     monkeypatch.setattr(run, "pin", lambda: 2)
+    monkeypatch.setattr(run, "has_torch", lambda: True)
     return page
 
 
@@ -98,6 +99,15 @@ def test_without_write_nothing_is_written(small_run):
     assert run.main(["--only", "gpt"]) == 0
     assert small_run.read_text() == before
     assert list(small_run.parent.iterdir()) == [small_run]
+
+
+def test_without_torch_nothing_is_written(small_run, monkeypatch, capsys):
+    before = small_run.read_text()
+    monkeypatch.setattr(run, "has_torch", lambda: False)
+    assert run.main(["--write", "--only", "gpt"]) == 0
+    assert small_run.read_text() == before
+    written = capsys.readouterr()
+    assert "so nothing is written" in written.err and "1.00 (0.90–1.10)" in written.out
 
 
 def test_a_missing_mark_is_told_and_the_rest_is_written(small_run, capsys):
