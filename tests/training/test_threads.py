@@ -337,33 +337,40 @@ def test_ctrl_c_stops_all_threads_before_their_share_is_done(monkeypatch):
             signal.raise_signal(signal.SIGINT)
         return mean_loss(model, inputs, labels)
 
+    threads = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         parallel_step(model, function, *batch, workers=2)
     assert all(parameter.grad is None for parameter in model.parameters())
-    assert threading.active_count() == 1 + sum(not thread.daemon for thread in threading.enumerate()[1:])
+    assert threading.active_count() == threads
     assert calls.count(threading.main_thread()) == 4
 
 
-def test_an_error_ends_the_later_shards_too(monkeypatch):
-    monkeypatch.setattr(minitx.training.threads, "_MOST_OF_PIECE", 1)
-    failed, pieces = threading.Event(), []
+def test_an_error_cancels_the_later_shards_and_no_earlier_one():
+    noticed = []
 
-    def function(model, inputs, labels):
-        loss = mean_loss(model, inputs, labels)
-        if threading.current_thread() is not threading.main_thread():
-            pieces.append(len(inputs))
-            failed.wait(10)
-            time.sleep(0.02)
-        elif function.calls:
-            failed.set()
+    def work(number, cancelled):
+        if number == 1:
             raise Mistake
-        function.calls += 1
-        return loss
+        end = time.monotonic() + (30 if number == 2 else 0.1)
+        while not cancelled() and time.monotonic() < end:
+            time.sleep(0.001)
+        noticed.append((number, cancelled()))
 
-    function.calls = 0
     with pytest.raises(Mistake):
-        parallel_step(network(), function, *batch_of(), workers=2)
-    assert sum(pieces) < 8
+        minitx.training.threads._in_threads(work, 3)
+    assert sorted(noticed) == [(0, False), (2, True)]
+
+
+def test_a_cancelled_shard_goes_no_further(monkeypatch):
+    monkeypatch.setattr(minitx.training.threads, "_MOST_OF_PIECE", 1)
+    answers = iter([False, False, True, True])
+    monkeypatch.setattr(
+        minitx.training.threads, "_in_threads", lambda work, count: work(0, lambda: next(answers, True))
+    )
+    watched = Watched(lambda model, inputs, labels: sizes.append(len(inputs)) or mean_loss(model, inputs, labels))
+    sizes = []
+    parallel_step(network(), watched, *batch_of(), workers=2)
+    assert sizes == [1, 1, 1]  # the first is the one sent ahead
 
 
 def test_a_loss_that_takes_no_single_example_stays_whole():
