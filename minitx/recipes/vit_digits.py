@@ -25,7 +25,7 @@ from minitx.plot.positions import draw_position_embedding_similarity
 from minitx.plot.readings import draw_readings
 from minitx.plot.training import draw_confusion_matrix, draw_learning_curves
 from minitx.plot.vit import draw_patch_filters
-from minitx.recipes.running import write_figures
+from minitx.recipes.running import two_blas_threads, write_figures
 from minitx.training.checkpoints import save_checkpoint
 from minitx.training.optimizers import AdamW
 from minitx.training.schedules import cosine_schedule
@@ -113,10 +113,8 @@ def augment(rng, images, labels):
 
 def train(model, images, labels, epochs, seed=0, quiet=False):
     """Train `model` on images (n, 1, 8, 8) with labels (n,); return the `Trainer`, which holds the history."""
-    from threadpoolctl import threadpool_limits
-
     trainer = digits_trainer(model, images, labels, epochs, seed, quiet)
-    with threadpool_limits(limits=1):  # several threads only wait for each other on matrices as small as these
+    with two_blas_threads():
         trainer.fit(epochs)
     return trainer
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from minitx.autograd.randomness import manual_seed
 from minitx.data.loader import DataLoader
@@ -9,7 +10,14 @@ from minitx.nn.containers import Sequential
 from minitx.nn.dropout import Dropout
 from minitx.nn.linear import Linear
 from minitx.plot.training import draw_learning_curves
-from minitx.recipes.running import AveragingTrainer, RecipeError, fit_and_save, open_results, write_figures
+from minitx.recipes.running import (
+    AveragingTrainer,
+    RecipeError,
+    fit_and_save,
+    open_results,
+    two_blas_threads,
+    write_figures,
+)
 from minitx.training.optimizers import Adam
 from minitx.training.trainer import Trainer, classification_loss
 
@@ -154,3 +162,15 @@ def test_a_training_that_is_further_already(tmp_path):
     fit_and_save(a_trainer(), 3, open_results(tmp_path))
     with pytest.raises(RecipeError, match="is 3 epochs old already; give --epochs as many or more"):
         fit_and_save(a_trainer(), 2, open_results(tmp_path, resume=True), resume=True)
+
+
+def test_matrix_products_get_two_threads_and_no_more_than_were_allowed():
+    def allowed():
+        return {lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}
+
+    for before, within in ((4, 2), (2, 2), (1, 1)):
+        with threadpoolctl.threadpool_limits(limits=before):
+            assert allowed() == {before}
+            with two_blas_threads():
+                assert allowed() == {within}
+            assert allowed() == {before}
