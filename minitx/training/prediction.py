@@ -10,7 +10,7 @@ import numpy as np
 
 from minitx.autograd.randomness import generator
 from minitx.autograd.tensor import Tensor, _mode, no_grad
-from minitx.training.threads import for_each_piece
+from minitx.training.threads import check_batch, for_each_piece
 
 
 def parallel_outputs(model, *batch, workers=None):
@@ -38,9 +38,10 @@ def parallel_outputs(model, *batch, workers=None):
     RuntimeError
         If the model is in training, where layers may look at the whole batch or draw random numbers.
     TypeError
-        If the model returns anything but a Tensor.
+        If the batch holds anything but arrays, or the model returns anything but a Tensor.
     ValueError
-        If `workers` is no number of threads.
+        If the arrays differ in length, the output has not one entry for each example, or `workers` is no number of
+        threads.
 
     Examples
     --------
@@ -51,6 +52,7 @@ def parallel_outputs(model, *batch, workers=None):
     name = type(model).__name__
     if model.training:
         raise RuntimeError(f"parallel_outputs: {name} is in training; call model.eval() first.")
+    check_batch("parallel_outputs", batch)
 
     def outputs(*piece):
         with no_grad():
@@ -59,6 +61,11 @@ def parallel_outputs(model, *batch, workers=None):
             raise TypeError(
                 f"parallel_outputs: {name} returned a {type(output).__name__}, and only a single Tensor can be put "
                 "together from parts; call the model itself, or wrap it in a Module that returns what you need."
+            )
+        if output.shape[:1] != piece[0].shape[:1]:
+            raise ValueError(
+                f"parallel_outputs: {name} returned an output of shape {output.shape} for {len(piece[0])} examples, "
+                "and only outputs with one entry for each can be put together from parts; call the model itself."
             )
         return output.numpy()
 

@@ -17,6 +17,7 @@ Source: synchronous data parallelism, as in Goyal et al. 2017, section 2 (arXiv:
 import contextlib
 import contextvars
 import functools
+import inspect
 import itertools
 import math
 import os
@@ -29,7 +30,7 @@ import numpy as np
 from minitx.autograd.backward import GraphError, _reachable, add_to_leaves, leaf_gradients
 from minitx.autograd.randomness import generator, has_own_generator, own_generator
 from minitx.autograd.tensor import Tensor, is_grad_enabled
-from minitx.nn.batch_norm import BatchNorm2d
+from minitx.nn.batch_norm import BatchNorm2d, batch_norm
 from minitx.training.interrupts import uninterrupted
 
 # What decides how a batch is cut, as measured on two cores (docs/performance.md). Bytes are those of the arrays that
@@ -41,28 +42,31 @@ _LEAST_OF_SHARD = 12 << 20  # bytes of all ops
 _MOST_OF_PIECE = 96 << 20  # bytes that a thread records before it goes back through them: memory, not speed
 _PATIENCE = 1e-5  # seconds that a thread waits for Python before it asks the one that has it, instead of 0.005
 _plans = weakref.WeakKeyDictionary()
+_turn = threading.Lock()  # two steps at a time would put back what the other has set
 
 
 def parallel_step(model, loss_function, *batch, reduction="mean", workers=None):
     """Run a batch forward and backward, its examples shared among threads; gradients add up in the leaves' `.grad`.
 
     It gives what `loss_function(model, *batch).backward()` gives, to rounding, and takes that plain step by itself
-    where sharing is wrong (batch norm that looks at the whole batch, and other layers that change their buffers) or
-    does not pay (a single example or core, small layers). This is decided from shapes alone, never by the clock: the
-    same seed and number of workers give the same bits.
+    where sharing is wrong (batch norm that looks at the whole batch, and other layers that change their buffers or
+    attributes as they run) or does not pay (a single example or core, small layers). This is decided from the sizes of
+    arrays alone, never by the clock: the same seed and number of workers give the same bits.
 
     Parameters
     ----------
     model : Module
     loss_function : callable
         `loss_function(model, *shard)` returns the loss of some of the examples, a Tensor with a single element; or a
-        pair of it and a dictionary of scores, which is left out here. It runs in several threads at a time. A loss
-        that couples examples, such as one that contrasts each with all others, cannot be shared.
+        pair of it and a dictionary of scores, which is left out here. It runs in several threads at a time, and on a
+        single example ahead, to see how large its arrays are. A loss that couples examples, such as one that contrasts
+        each with all others, cannot be shared.
     *batch : ndarray
         (B, ...), examples along the first axis of each.
     reduction : str
         "mean" if the loss is the mean over the examples that the function is given; "sum" if it is a sum over them,
         already divided by whatever normalises the whole batch, such as the number of its tokens that are not padding.
+        (A loss that is given a part, and divides by what it counts in that part, is neither.)
     workers : int, optional
         How many threads at most; by default as many as there are cores for this process.
 
@@ -113,7 +117,12 @@ def parallel_scores(model, loss_function, batch, reduction="mean", workers=None)
     >>> list(parallel_scores(model, lambda model, x: (model(x).mean(), {"examples": len(x)}), (x,)))
     ['loss', 'examples']
     """
-    _check_batch(batch, reduction)
+    if reduction not in ("mean", "sum"):
+        raise ValueError(
+            f"parallel_step: reduction={reduction!r} is unknown; choose 'mean' if the loss is a mean over examples, or "
+            "'sum' if it is a sum over them, already divided by what normalises the whole batch."
+        )
+    check_batch("parallel_step", batch)
     examples = len(batch[0])
     shards, pieces = _plan(model, loss_function, batch, _workers(workers))
     if shards == 1:
@@ -190,24 +199,25 @@ def loss_and_scores(loss_function, model, batch):
     return loss, {"loss": loss.item(), **others}
 
 
-def _check_batch(batch, reduction):
-    if reduction not in ("mean", "sum"):
-        raise ValueError(
-            f"parallel_step: reduction={reduction!r} is unknown; choose 'mean' if the loss is a mean over examples, or "
-            "'sum' if it is a sum over them, already divided by what normalises the whole batch."
-        )
+def check_batch(name, batch):
+    """Raise an error in the name of a function if its batch is not one or more arrays of as many examples.
+
+    Examples
+    --------
+    >>> check_batch("parallel_step", [np.ones((8, 3)), np.ones(8)])
+    """
     for number, array in enumerate(batch):
         if not isinstance(array, np.ndarray) or array.ndim == 0:
             kind = "an array without axes" if isinstance(array, np.ndarray) else f"a {type(array).__name__}"
             raise TypeError(
-                f"parallel_step: part {number} of the batch is {kind}, and only arrays with one entry an example can "
+                f"{name}: part {number} of the batch is {kind}, and only arrays with one entry an example can "
                 "be shared among threads; give arrays (of a Tensor its .numpy()), and what belongs to all examples to "
-                "the loss function itself, as with functools.partial."
+                "the function itself, as with functools.partial."
             )
     if len({len(array) for array in batch}) != 1:
         shapes = ", ".join(str(array.shape) for array in batch) or "no array at all"
         raise ValueError(
-            f"parallel_step: the parts of the batch differ in length, got {shapes}; "
+            f"{name}: the parts of the batch differ in length, got {shapes}; "
             "the first axis of each counts the examples."
         )
 
@@ -252,23 +262,37 @@ def _couples_examples(module):
 def _size_up(model, loss_function, example):
     """Send one example forward; return how many bytes an op gives on average, and all ops together.
 
-    Zeros, for a plain step, where that cannot be or changes what several threads must not change at a time: buffers.
+    Zeros, for a plain step, where that cannot be, where a batch norm outside the model's modules looks at all examples,
+    or where the model changes what several threads must not change at a time: buffers, and other attributes.
     """
-    before = dict(model.named_buffers())
-    copies = {name: array.copy() for name, array in before.items()}
-    changed, sizes = False, []
+    attributes = [(vars(module), dict(vars(module))) for module in model.modules()]
+    copies = {name: array.copy() for name, array in model.named_buffers()}
+    changed, nodes = False, []
     try:
         with own_generator(np.random.default_rng(0)), np.errstate(all="ignore"):
-            loss, _ = loss_and_scores(loss_function, model, example)
-        sizes = [node.output.nbytes for node in _reachable(loss)]
+            loss, _ = loss_and_scores(loss_function, model, [array.copy() for array in example])
+        nodes = _reachable(loss)
     except Exception:  # one that takes no single example; if it is a mistake, the plain step shows it
         pass
     finally:
+        for now, before in attributes:
+            if now.keys() != before.keys() or any(now[name] is not before[name] for name in now):
+                changed = True
+                now.clear()
+                now.update(before)
         for name, array in model.named_buffers():
-            changed |= array is not before[name] or not np.array_equal(array, copies[name], equal_nan=True)
+            changed |= not np.array_equal(array, copies[name], equal_nan=True)
         if changed:
             model.load_state_dict(copies, strict=False)
-    return (0, 0) if changed or not sizes else (sum(sizes) / len(sizes), sum(sizes))
+    if changed or not nodes or any(_normalises_by_batch(node) for node in nodes):
+        return 0, 0
+    sizes = [node.output.nbytes for node in nodes]
+    return sum(sizes) / len(sizes), sum(sizes)
+
+
+def _normalises_by_batch(node):
+    given = inspect.signature(batch_norm.kernel).bind(*node.values, **node.options) if node.op is batch_norm else None
+    return given is not None and bool(given.arguments.get("training"))
 
 
 def _share_out(work, batch, shards, pieces):
@@ -287,7 +311,7 @@ def _share_out(work, batch, shards, pieces):
                 if not cancelled():
                     work(shard, [array[start:stop] for array in batch])
 
-    with _one_blas_thread(), _impatient():
+    with _turn, _one_blas_thread(), _impatient():
         _in_threads(work_through, shards)
 
 
@@ -350,8 +374,8 @@ def _one_blas_thread():
 def _impatient():
     """Have threads ask for the interpreter early: they need it for a few microseconds at a time."""
     before = sys.getswitchinterval()
-    sys.setswitchinterval(_PATIENCE)
     try:
+        sys.setswitchinterval(_PATIENCE)
         yield
     finally:
         sys.setswitchinterval(before)

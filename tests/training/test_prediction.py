@@ -83,6 +83,29 @@ def test_two_outputs_are_refused():
         parallel_outputs(Both(3, 2).eval(), np.ones((5, 3), np.float32))
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_output_that_is_not_one_entry_an_example_is_refused(model, workers):
+    class Mean(Watched):
+        def forward(self, images):
+            return super().forward(images).mean(axis=0, keepdims=True)
+
+    with pytest.raises(ValueError, match=r"Mean returned an output of shape \(1, 10\) for (16|33) examples"):
+        parallel_outputs(Mean(model).eval(), IMAGES, workers=workers)
+
+
+@pytest.mark.parametrize(
+    ("batch", "error", "message"),
+    [
+        ((IMAGES, IMAGES[:8]), ValueError, "parallel_outputs: the parts of the batch differ in length"),
+        ((), ValueError, "no array at all"),
+        ((IMAGES.tolist(),), TypeError, "parallel_outputs: part 0 of the batch is a list"),
+    ],
+)
+def test_what_is_no_batch_is_refused(model, batch, error, message):
+    with pytest.raises(error, match=message):
+        parallel_outputs(model, *batch, workers=2)
+
+
 def test_errors_of_a_shard_come_through(model):
     with pytest.raises(ValueError, match="PatchEmbedding: images have shape"):
         parallel_outputs(model, IMAGES[:, :, :16, :16], workers=2)

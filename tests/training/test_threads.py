@@ -17,7 +17,7 @@ from minitx.autograd.backward import GraphError
 from minitx.autograd.randomness import generator, has_own_generator, manual_seed
 from minitx.autograd.tensor import Tensor, no_grad
 from minitx.data.loader import DataLoader
-from minitx.nn.batch_norm import BatchNorm2d
+from minitx.nn.batch_norm import BatchNorm2d, batch_norm
 from minitx.nn.containers import Sequential
 from minitx.nn.dropout import Dropout
 from minitx.nn.linear import Linear
@@ -282,6 +282,59 @@ def test_batch_norm_in_evaluation_is_shared(norm):
     assert_same(shared, plain_step(model, mean_loss, *batch_of()))
 
 
+class Remembers(Module):
+    """Leaves behind what a loss function asks for later: an attribute that all threads would write to."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        self.size = (x * x).mean()
+        return x
+
+
+def test_a_model_that_leaves_something_behind_stays_whole():
+    def penalised(model, inputs, labels):
+        return mean_loss(model, inputs, labels) + model.between.size
+
+    model, other = network(between=Remembers()), network(between=Remembers())
+    watched = Watched(penalised)
+    result = shared_step(model, watched, *batch_of(), workers=2)
+    assert not watched.shared and model.between.calls == 1
+    assert bits_of(result) == bits_of(plain_step(other, penalised, *batch_of()))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_outside_the_model_sees_the_whole_batch(training):
+    def normalising(model, inputs, labels):
+        logits = batch_norm(model(inputs), np.zeros(10, np.float32), np.ones(10, np.float32), training=training)
+        return cross_entropy(logits * 1, labels)
+
+    def of_images(model, inputs, labels):  # whose statistics a single one has, too
+        images = maximum(model.first(inputs), 0).reshape(-1, WIDTH // 16, 4, 4)
+        images = batch_norm(images, *np.ones((2, WIDTH // 16), np.float32), training=training)
+        return cross_entropy(model.head(images.reshape(-1, WIDTH)), labels)
+
+    for function in (normalising, of_images):
+        model, watched = network(), Watched(function)
+        shared = shared_step(model, watched, *batch_of(), workers=2)
+        assert watched.shared == (not training)
+        assert_same(shared, plain_step(model, function, *batch_of()))
+
+
+def test_a_loss_that_writes_to_its_arrays_meets_each_of_them_once():
+    def doubling(model, inputs, labels):
+        inputs *= 2
+        return mean_loss(model, inputs, labels)
+
+    inputs, labels = batch_of()
+    twice = 2 * inputs
+    parallel_step(network(), doubling, inputs, labels, workers=2)
+    np.testing.assert_array_equal(inputs, twice)
+
+
 def test_scores_are_averaged_over_examples_or_added_up():
     model, batch = network(), batch_of(33)
 
@@ -425,6 +478,31 @@ def test_blas_and_switching_are_as_before():
         parallel_step(network(), failing_in([0, 1]), *batch_of(), workers=2)
     parallel_step(network(), noting, *batch_of(), workers=2)
     assert seen[1:] == 2 * [([1] * len(before), True)]
+    assert (blas_threads(), sys.getswitchinterval()) == (before, interval)
+
+
+def test_steps_of_two_threads_take_turns():
+    interval, before = sys.getswitchinterval(), blas_threads()
+    both = threading.Event()
+    models, inside = [network(), network()], set()
+
+    def meeting(model, inputs, labels):
+        if len(inputs) > 1:
+            inside.add(id(model))
+            both.set() if len(inside) == 2 else both.wait(0.3)
+            begun.append(len(inside))
+        return mean_loss(model, inputs, labels)
+
+    begun = []
+    threads = [
+        threading.Thread(target=parallel_step, args=(model, meeting, *batch_of()), kwargs={"workers": 2})
+        for model in models
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert begun == [1, 1, 2, 2]  # the second began when both shards of the first were done
     assert (blas_threads(), sys.getswitchinterval()) == (before, interval)
 
 
