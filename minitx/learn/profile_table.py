@@ -25,7 +25,7 @@ def profile_table(profiled):
     >>> counts = {"calls": 2, "forward": 0.05, "backward": 0.15, "seconds": 0.2, "flops": 2e9, "products": 1e9}
     >>> row = SimpleNamespace(name="linear", kind="", level=0, moved=4e6, **counts)
     >>> print(profile_table(SimpleNamespace(seconds=0.25, threads=1, between=0.05, all_ops=row, ops=[row], modules=[])))
-    250.0 ms in 1 thread, 2,000.00 MFLOP, 50% of them in matrix products (times in ms)
+    250.00 ms in 1 thread, 2,000.00 MFLOP, 50% of them in matrix products (times in ms)
     <BLANKLINE>
     op           calls  forward  backward   total  share     MFLOP  GFLOP/s   MB
     linear           2    50.00    150.00  200.00    80%  2,000.00     10.0  4.0
@@ -53,8 +53,10 @@ def profile_table(profiled):
 
     threads = "1 thread" if profiled.threads == 1 else f"{profiled.threads} threads, whose times are added up"
     share = everything.products / everything.flops if everything.flops else 0
-    head = f"{1e3 * profiled.seconds:.1f} ms in {threads}, {everything.flops / scale:,.2f} {unit}"
+    head = f"{1e3 * profiled.seconds:.2f} ms in {threads}, {everything.flops / scale:,.2f} {unit}"
     lines = [f"{head}, {share:.0%} of them in matrix products (times in ms)", "", *_lined_up(ops)]
+    if not profiled.ops:
+        lines += ["", "No op ran on a Tensor: plain NumPy is not seen, and a generator does nothing until it is asked."]
     return "\n".join(lines + (["", *_lined_up(modules)] if len(modules) > 1 else []))
 
 

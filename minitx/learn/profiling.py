@@ -10,6 +10,7 @@ complexity table (D1 D3). Notebook: 08.
 """
 
 import contextlib
+import inspect
 import sys
 import threading
 from dataclasses import dataclass
@@ -137,7 +138,7 @@ def profile(function, runs=3):
     Raises
     ------
     TypeError
-        If `function` cannot be called.
+        If `function` cannot be called, or not without arguments, or `runs` is not a whole number.
     ValueError
         If `runs` is less than 1.
 
@@ -160,14 +161,40 @@ def profile(function, runs=3):
     """
     if not callable(function):
         raise TypeError(
-            f"profile: expected a function to call, got a {type(function).__name__}.\n"
+            f"profile: expected a function to call, got an object of type {type(function).__name__}.\n"
             "Pass the function itself, without calling it: profile(lambda: step(batch))."
+        )
+    missing = _missing_argument(function)
+    if missing:
+        raise TypeError(
+            f"profile: {_name_of(function)} cannot be called without arguments: {missing}.\n"
+            "Pass a function that calls it with them: profile(lambda: model(batch))."
+        )
+    if not isinstance(runs, int):
+        raise TypeError(
+            f"profile: runs is how often to measure, a whole number, got an object of type {type(runs).__name__}.\n"
+            "Arguments of the function belong inside it: profile(lambda: model(batch), runs=3)."
         )
     if runs < 1:
         raise ValueError(f"profile: {runs} runs show nothing.\nMeasure at least 1.")
     function()
     measured = sorted((_measured(function) for _ in range(runs)), key=lambda run: run.seconds)
     return measured[(runs - 1) // 2]
+
+
+def _missing_argument(function):
+    """Say which arguments a function cannot do without, or nothing."""
+    try:
+        inspect.signature(function.forward if isinstance(function, Module) else function).bind()
+    except TypeError as error:
+        return str(error)
+    except ValueError:  # written in C, without a signature
+        pass
+    return ""
+
+
+def _name_of(function):
+    return getattr(function, "__name__", type(function).__name__)
 
 
 def _measured(function):

@@ -1,5 +1,6 @@
 """profile: times that add up, modules that contain their ops, and no trace left behind."""
 
+import functools
 import subprocess
 import sys
 import threading
@@ -330,16 +331,44 @@ def test_is_loaded_when_it_is_asked_for():
 
 
 def test_misuse_is_explained():
-    with pytest.raises(TypeError, match=r"got a Tensor.\nPass the function itself, .*lambda"):
+    with pytest.raises(TypeError, match=r"got an object of type Tensor.\nPass the function itself, .*lambda"):
         profile(Tensor(x).sum())
     with pytest.raises(ValueError, match="0 runs"):
         profile(lambda: None, runs=0)
+    for function, name in [
+        (lambda batch: batch, "<lambda>"),
+        (nn.Linear(16, 16), "Linear"),
+        (nn.Linear(2, 2).forward, "forward"),
+    ]:
+        with pytest.raises(
+            TypeError, match=f"profile: {name} cannot be called without arguments: .*\\nPass .*model.batch"
+        ):
+            profile(function)
+    for runs in (x, 1.5, None):
+        with pytest.raises(TypeError, match=r"runs is how often .*\nArguments .*lambda: model\(batch\)"):
+            profile(lambda: None, runs=runs)
+
+
+def test_functions_that_need_no_arguments_run_whatever_kind_they_are():
+    class Constant(nn.Module):
+        def forward(self, x=1.0):
+            return Tensor(x) + 1
+
+    for function in (Constant(), functools.partial(slowly, Tensor(x)), dict, lambda *rest, **named: None):
+        assert isinstance(profile(function, runs=1), Profile)
+
+
+def test_an_error_inside_the_function_is_not_mistaken_for_missing_arguments():
+    with pytest.raises(TypeError, match="missing 1 required positional argument") as told:
+        profile(lambda: nn.Linear(16, 16)())
+    assert "profile:" not in str(told.value)
 
 
 def test_a_function_without_ops():
     found = profile(lambda: None)
     assert found.ops == found.modules == [] and found.all_ops.seconds == 0
-    assert "between ops" in repr(found)
+    assert "between ops" in repr(found) and "No op ran on a Tensor" in repr(found)
+    assert "No op ran" not in repr(profile(lambda: Tensor(x) + 1, runs=1))
 
 
 def test_the_table_lines_up_and_shows_what_takes_time():
