@@ -10,7 +10,7 @@ import numpy as np
 import threadpoolctl
 
 from benchmarks.gpt_step_minitx import build, training_step
-from benchmarks.harness import CORES, Row, Side, take_turns
+from benchmarks.harness import CORES, Row, Side, spread, take_turns
 from minitx.plot.scaling import draw_growth, fitted_power
 
 STANDARD = {"batch": 16, "tokens": 64, "width": 128, "depth": 4}
@@ -28,18 +28,19 @@ PICTURE = "growth.png"
 def measure(name, plan):
     """Time the step at every size with one core and with two, and return a row of the table for each sweep."""
     sweeps = SMOKE_SWEEPS if plan.smoke else SWEEPS
-    seconds = {cores: _fastest(cores, sweeps, plan) for cores in range(1, CORES + 1)}
+    most = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    seconds = {cores: _fastest(cores, sweeps, plan) for cores in range(1, min(CORES, most) + 1)}
     rows, panels = [], {}
     for swept, sizes in sweeps.items():
         theory = fitted_power(sizes, [multiplications(**(STANDARD | {swept: size})) for size in sizes])[0]
         costs = {cores: np.array([found[f"{swept}={size}"] for size in sizes]) for cores, found in seconds.items()}
-        gains = costs[1] / costs[CORES]
         cells = {"against": f"{swept} = {sizes[0]}–{sizes[-1]}", "multiplications": f"{swept}^{theory:.2f}"}
         cells |= {
             f"time, {_said(cores)}": f"{swept}^{fitted_power(sizes, found)[0]:.2f}" for cores, found in costs.items()
         }
         cells |= {f"at the largest, {_said(cores)}": f"{1e3 * found[-1]:.1f} ms" for cores, found in costs.items()}
-        cells["gain of the second core"] = f"{np.median(gains):.2f} ({gains.min():.2f}–{gains.max():.2f})"
+        if CORES in costs:
+            cells["gain of the second core"] = spread(costs[1] / costs[CORES])
         rows.append(Row("Time of a training step", cells))
         named = {_said(cores): 1e3 * found for cores, found in costs.items()}
         panels[swept] = sizes, named, round(theory, 2)

@@ -98,6 +98,8 @@ def main(arguments=None):
         elif text:
             print(text + "\n", flush=True)
             texts.append(text)
+    if chosen.only in COMPUTED:
+        print(COMPUTED[chosen.only](PAGE.read_text(encoding="utf-8")))
     if chosen.write:
         failed += write_computed()
     if not chosen.smoke and texts:
@@ -132,9 +134,10 @@ def measured_text(part, benchmarks, chosen, threads):
         print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
     if not rows:
         return ""
-    command = f"python benchmarks/run.py --only {part}" + (f" --turns {chosen.turns}" if chosen.turns else "")
+    how = "Only tried, not measured, by" if chosen.smoke else "Measured by"
+    options = " --smoke" if chosen.smoke else f" --turns {chosen.turns}" if chosen.turns else ""
     machine = describe_machine(1 if part in ONE_THREAD else threads)
-    text = f"{format_tables(rows)}\n\nMeasured by `{command}`{commit()} on {machine}"
+    text = f"{format_tables(rows)}\n\n{how} `python benchmarks/run.py --only {part}{options}`{commit()} on {machine}"
     return text if has_torch() else text + "\nPyTorch is not installed: its columns are left out."
 
 

@@ -146,7 +146,9 @@ def profile(function, runs=3):
     -----
     The watching takes time of its own, some microseconds per op, which is taken off. Seen are ops on Tensors, in all
     threads, and the steps of optimizers; what the function does in plain NumPy counts as between the ops. Threads
-    inside the BLAS library are not seen: an op that uses two of them may show twice the GFLOP/s of a core.
+    inside the BLAS library are not seen: an op that uses two of them may show twice the GFLOP/s of a core. A model that
+    writes token by token calls its layers on plain arrays; while it is watched it takes the longer way through ops, so
+    that they show, and its attention to what is written counts as between the ops.
 
     Examples
     --------

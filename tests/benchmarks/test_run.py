@@ -3,11 +3,12 @@
 import importlib.util
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import run
-from benchmarks.harness import CHECKOUT, Row
+from benchmarks import growth, run
+from benchmarks.harness import CHECKOUT, Plan, Row
 from benchmarks.page import read_tables
 from benchmarks.targets import TARGETS
 
@@ -108,6 +109,38 @@ def test_without_torch_nothing_is_written(small_run, monkeypatch, capsys):
     assert small_run.read_text() == before
     written = capsys.readouterr()
     assert "so nothing is written" in written.err and "1.00 (0.90–1.10)" in written.out
+
+
+@pytest.mark.parametrize(("part", "heading"), [("targets", "Targets"), ("hour", "One hour of training")])
+def test_what_is_computed_from_the_page_is_shown_without_writing(small_run, capsys, part, heading):
+    table = "### Training step of a GPT\n\n| size | minitx |\n| --- | --- |\n| B=1 T=1 | 1.0 ms |\n"
+    small_run.write_text(before := small_run.read_text().replace("old gpt", table))
+    assert run.main(["--only", part]) == 0
+    assert heading in read_tables(capsys.readouterr().out) and small_run.read_text() == before
+
+
+@pytest.mark.parametrize(("arguments", "told"), [(["--smoke"], "Only tried, not measured, by"), ([], "\nMeasured by")])
+def test_numbers_of_a_smoke_run_are_not_called_measured(small_run, capsys, monkeypatch, arguments, told):
+    monkeypatch.setattr(run, "os", SimpleNamespace(environ={}))
+    assert run.main(["--only", "gpt", *arguments]) == 0
+    assert (
+        f"{told} `python benchmarks/run.py --only gpt{''.join(f' {word}' for word in arguments)}` "
+        in capsys.readouterr().out
+    )
+
+
+def test_a_second_core_that_is_not_there_is_not_measured(monkeypatch):
+    monkeypatch.setattr(growth.os, "sched_getaffinity", lambda process: {0}, raising=False)
+    monkeypatch.setattr(growth, "_fastest", lambda cores, sweeps, plan: _seconds_of(sweeps))
+    alone = growth.measure("growth", Plan(smoke=True))[0].cells
+    assert "time, 1 core" in alone and not [column for column in alone if "2 cores" in column or "second" in column]
+    monkeypatch.setattr(growth.os, "sched_getaffinity", lambda process: {0, 1, 2}, raising=False)
+    cells = growth.measure("growth", Plan(smoke=True))[0].cells
+    assert cells["gain of the second core"] == "1.00 (1.00–1.00)" and "time, 2 cores" in cells
+
+
+def _seconds_of(sweeps):
+    return {f"{swept}={size}": float(size) for swept, sizes in sweeps.items() for size in sizes}
 
 
 def test_a_missing_mark_is_told_and_the_rest_is_written(small_run, capsys):
