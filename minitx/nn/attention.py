@@ -68,8 +68,9 @@ def _weigh(query, key, attn_mask, past, scale):
             hidden.append(~attn_mask)
         else:
             scores += attn_mask
-    far = math.log(np.finfo(scores.dtype).max) / 3
-    near = -far < scores.min(initial=0) and scores.max(initial=0) < far  # then e^S can neither overflow nor vanish
+    largest = float(np.finfo(scores.dtype).max)
+    far = min(math.log(largest) / 3, math.log(largest / max(1, scores.shape[-1])))
+    near = -far < scores.min(initial=0) and scores.max(initial=0) < far  # then no e^S vanishes, and no sum overflows
     for blocked in hidden:
         np.copyto(scores, -np.inf, where=blocked)
     if not near:
@@ -109,7 +110,8 @@ def _room(like, leading, *others):
 
 def _float_type(*arrays):
     """Return the dtype of results: that of the arrays, for integers float64."""
-    return np.result_type(*arrays, np.float16)
+    dtype = np.result_type(*arrays)
+    return dtype if dtype.kind == "f" else np.dtype(np.float64)
 
 
 @fused(twin=composed_attention_weights)
@@ -533,10 +535,14 @@ class MultiheadAttention(Module):
         >>> output.shape, cache[0].shape
         ((5, 1, 8), (5, 2, 4, 4))
         """
+        x = _values_of(x)
         self._check_decoding("extend", x, cache)
+        if self.in_proj_weight is None:  # keys or values have another width than the tokens: that will not do
+            self._check_shapes(x, x, x)
         bias = None if self.in_proj_bias is None else self.in_proj_bias.data
-        packed = mapped_rows(_values_of(x).reshape(-1, self.embed_dim), self.in_proj_weight.data, bias)
-        queries, keys, values = _heads(packed.reshape(*x.shape[:-1], -1), self.num_heads)  # (B, H, n, D/H)
+        packed = mapped_rows(x.reshape(-1, self.embed_dim), self.in_proj_weight.data, bias)
+        packed = packed.reshape(*x.shape[:-1], 3 * self.embed_dim)
+        queries, keys, values = _heads(packed, self.num_heads)  # (B, H, n, D/H)
         cache = (cache if type(cache) is KeyValueCache else KeyValueCache(cache or ())).append(keys, values)
         heads = _attend_at_the_end(queries, *cache).swapaxes(-2, -3)  # (B, n, H, D/H)
         return made(call_plainly(self.out_proj, heads.reshape(x.shape))), cache
@@ -629,6 +635,10 @@ class MultiheadAttention(Module):
         dtype = self.own_dtype()
         if x.dtype != dtype:
             self.check_inputs((x, x, x), {})
+            raise TypeError(
+                f"MultiheadAttention: {name} got {x.dtype}, not floating-point numbers; "
+                f"convert it: x.astype(np.{dtype})."
+            )
         if len(x.shape) < 2 or x.shape[-1] != self.embed_dim:
             self._check_shapes(x, x, x)
         if cache is None:

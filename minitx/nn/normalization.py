@@ -65,7 +65,9 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     width = math.prod(shape)
     rows = np.ascontiguousarray(x.reshape(math.prod(x.shape[: x.ndim - len(shape)]), width))
     normal, scale = standardized_rows(rows, eps)
-    free = None if pullback_wanted() else normal  # an array that nobody will ask for again
+    # Where no pullback is wanted, nobody will ask for `normal` again, and the output may take its place.
+    alike = all(array is None or array.dtype == normal.dtype for array in (weight, bias))
+    free = normal if alike and not pullback_wanted() else None
     y = normal if weight is None else np.multiply(normal, weight.reshape(width), out=free)
     if bias is not None:
         y = np.add(y, bias.reshape(width), out=free if y is normal else y)

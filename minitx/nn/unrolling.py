@@ -129,9 +129,9 @@ def step_product(weight, batch):
     """
     outputs, size = weight.shape
     most = max(8, _UNPACKED // max(1, batch * size))
-    width = next(n for n in range(min(most, outputs), 0, -1) if outputs % n == 0)
+    width = next(n for n in range(max(1, min(most, outputs)), 0, -1) if outputs % n == 0)
     if width < 8:  # no divisor that would do
-        width = outputs
+        width = max(1, outputs)
     blocks = weight.reshape(outputs // width, width, size).swapaxes(1, 2).copy()  # (blocks, H, width)
 
     def product(h, out):

@@ -137,6 +137,18 @@ class TestScaledDotProductAttention:
         scaled_dot_product_attention(q, k, v, is_causal=True).sum().backward()
         assert (v.grad[200:] == 0).all() and (v.grad[:200] != 0).all()
 
+    def test_so_many_keys_that_their_weights_overflow_a_small_dtype_together(self):
+        ones = np.full((4000, 4), 1.3, np.float16)  # scores of 3.4, and 4000 e^3.4 is more than float16 can hold
+        np.testing.assert_allclose(attention(ones[:3], ones, ones), ones[:3], rtol=1e-2)
+
+    @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int64, bool])
+    def test_integers_of_any_size_become_float64(self, dtype):
+        x = np.eye(3, dtype=dtype)
+        expected = attention(x.astype(np.float64), x.astype(np.float64), x.astype(np.float64))
+        for result in (attention(x, x, x), self_attention(np.tile(x, 3), num_heads=1)):
+            assert result.dtype == np.float64
+            np.testing.assert_allclose(result, expected, rtol=1e-15)
+
     def test_not_a_number_is_passed_on_not_hidden(self):
         q = normal(2, 3)
         q[0, 0] = np.nan
@@ -568,3 +580,16 @@ class TestDecoding:
             module.extend(normal(3, 1, 8).astype(np.float32))
         with pytest.raises(ValueError, match=r"query has shape \(3, 1, 6\)"):
             module.extend(normal(3, 1, 6))
+        for call in (module.extend, lambda x: module.look_up(x, module.remember(normal(3, 1, 8)))):
+            with pytest.raises(TypeError, match="got int64, not floating-point numbers; convert"):
+                call(np.ones((3, 1, 8), np.int64))
+        with pytest.raises(ValueError, match=r"key has shape \(3, 1, 8\), expected \(batch, tokens, 5\)"):
+            MultiheadAttention(8, 2, kdim=5).astype(np.float64).extend(normal(3, 1, 8))
+
+    @pytest.mark.parametrize("shape", [(0, 3, 8), (3, 0, 8)], ids=["no sequences", "no tokens"])
+    def test_empty_pieces_leave_empty_outputs_and_change_nothing(self, module, shape):
+        x = normal(*shape)
+        output, cache = module.extend(x)
+        assert output.shape == shape and cache[0].shape == (shape[0], 2, shape[1], 4)
+        again, cache = module.extend(normal(shape[0], 2, 8), cache)
+        np.testing.assert_allclose(again.numpy(), module.extend(normal(shape[0], 2, 8))[0].numpy(), atol=1e-12)

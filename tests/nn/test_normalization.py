@@ -70,6 +70,13 @@ class TestLayerNorm:
         x = normal(6, 8).T[::2]
         np.testing.assert_array_equal(layer_norm(x, 6), layer_norm(x.copy(), 6))
 
+    @pytest.mark.parametrize("wider", ["weight", "bias"])
+    def test_parameters_of_a_wider_dtype_are_not_rounded_where_nothing_is_recorded(self, wider):
+        x, affine = np.eye(4, dtype=np.float32), {wider: np.full(4, 1 / 3)}
+        recorded = layer_norm(Tensor(x, requires_grad=True), 4, **affine).numpy()
+        assert recorded.dtype == np.float64
+        np.testing.assert_array_equal(layer_norm(x, 4, **affine), recorded, strict=True)
+
     def test_shapes_that_do_not_fit(self):
         with pytest.raises(
             ValueError, match=r"layer_norm: x of shape \(2, 4\) does not end in normalized_shape=\(3,\)"

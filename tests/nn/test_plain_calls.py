@@ -52,3 +52,17 @@ def test_who_watches_calls_sees_them():
     with watch_calls(lambda module, inputs, output: seen.append(module)):
         call_plainly(layer, np.ones((2, 4), np.float32))
     assert seen == [layer]
+
+
+@pytest.mark.parametrize(
+    ("x", "error"),
+    [
+        (np.ones((2, 4), np.int64), TypeError),
+        (np.ones((2, 1), np.float32), ValueError),
+        (np.ones((), np.float32), ValueError),
+    ],
+    ids=["integers", "another width", "a number"],
+)
+def test_a_mistake_is_explained_by_the_layer(x, error):
+    with pytest.raises(error, match="layer_norm: x "):
+        call_plainly(LayerNorm(4), x)

@@ -297,7 +297,9 @@ class TestMessages:
             build()
 
 
-@pytest.mark.parametrize(("batch", "outputs", "size"), [(2, 12, 3), (64, 1024, 256), (700, 96, 100), (64, 1021, 256)])
+@pytest.mark.parametrize(
+    ("batch", "outputs", "size"), [(2, 12, 3), (64, 1024, 256), (700, 96, 100), (64, 1021, 256), (2, 0, 0)]
+)
 def test_the_product_of_a_step_is_the_same_in_blocks(batch, outputs, size):
     weight, h, out = normal(outputs, size), normal(batch, size, seed=1), np.empty((batch, outputs))
     step_product(weight, batch)(h, out)
