@@ -53,7 +53,8 @@ class Trainer:
         By default what `loss_function.reduction` says ("mean" for `classification_loss`); where it says nothing, the
         batch stays whole, because some losses couple its examples.
     workers : int, optional
-        Threads that share a step, at most; by default one for each core. With 1 the batch stays whole.
+        Threads that share a step, at most; by default one for each core. With 1 the batch stays whole. Results are the
+        same to the bit only for the same number, so give one where a machine with other cores must repeat them.
     checkpoint : str or Path, optional
         File that is saved after each epoch and when training is stopped by ctrl-C; `load` goes on from it.
     quiet : bool
@@ -181,6 +182,8 @@ class Trainer:
 
     def load(self, path):
         """Go back to where `save` was called, in this program or another; `fit` then goes on bit for bit from there.
+
+        For that the same number of `workers` has to share the steps, here by default one for each core.
 
         Raises
         ------
