@@ -29,7 +29,7 @@ import numpy as np
 
 from minitx.autograd.backward import GraphError, _reachable, add_to_leaves, leaf_gradients
 from minitx.autograd.randomness import generator, has_own_generator, own_generator
-from minitx.autograd.tensor import Tensor, is_grad_enabled
+from minitx.autograd.tensor import Tensor, _birth, is_grad_enabled
 from minitx.nn.batch_norm import BatchNorm2d, batch_norm
 from minitx.training.interrupts import uninterrupted
 
@@ -263,8 +263,10 @@ def _size_up(model, loss_function, example):
     """Send one example forward; return how many bytes an op gives on average, and all ops together.
 
     Zeros, for a plain step, where that cannot be, where a batch norm outside the model's modules looks at all examples,
-    or where the model changes what several threads must not change at a time: buffers, and other attributes.
+    where the loss goes back to ops recorded earlier, which can be gone through only once, or where the model changes
+    what several threads must not change at a time: buffers, and other attributes.
     """
+    first = next(_birth)
     attributes = [(vars(module), dict(vars(module))) for module in model.modules()]
     copies = {name: array.copy() for name, array in model.named_buffers()}
     changed, nodes = False, []
@@ -284,7 +286,7 @@ def _size_up(model, loss_function, example):
             changed |= not np.array_equal(array, copies[name], equal_nan=True)
         if changed:
             model.load_state_dict(copies, strict=False)
-    if changed or not nodes or any(_normalises_by_batch(node) for node in nodes):
+    if changed or not nodes or nodes[-1].birth < first or any(_normalises_by_batch(node) for node in nodes):
         return 0, 0
     sizes = [node.output.nbytes for node in nodes]
     return sum(sizes) / len(sizes), sum(sizes)
@@ -320,7 +322,7 @@ def _in_threads(work, count):
 
     `cancelled()` tells that an earlier number has failed, so that there is no need to go on.
     """
-    errors = [None] * count
+    errors, ended = [None] * count, [threading.Event() for _ in range(count)]
 
     def cancelled(number):
         return any(error is not None for error in errors[:number])
@@ -330,21 +332,23 @@ def _in_threads(work, count):
             work(number, functools.partial(cancelled, number))
         except BaseException as error:  # ctrl-C too: raised again below
             errors[number] = error
+        ended[number].set()
 
     context = contextvars.copy_context()  # np.errstate
     threads = [threading.Thread(target=context.copy().run, args=(guarded, i), daemon=True) for i in range(1, count)]
     try:
-        for thread in threads:
-            thread.start()
+        with uninterrupted():  # a thread that has not said who it is cannot be waited for
+            for thread in threads:
+                thread.start()
         guarded(0)
-        for thread in threads:
-            thread.join()
+        for event in ended:  # join() takes a thread for dead where ctrl-C interrupts it, before Python 3.13
+            event.wait()
     except BaseException as error:  # ctrl-C while waiting
         errors[0] = errors[0] or error
-        with uninterrupted():
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
+    with uninterrupted():
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
     first = next((error for error in errors if error is not None), None)
     errors.clear()  # it would keep all that was computed alive, by way of the frames that an error remembers
     if first is not None:

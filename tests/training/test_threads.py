@@ -1,5 +1,6 @@
 """Steps shared by threads: the plain step's gradients to rounding, the same bits every time, errors, ctrl-C."""
 
+import functools
 import gc
 import signal
 import sys
@@ -185,6 +186,21 @@ def test_leaves_outside_the_model_get_their_gradients():
     np.testing.assert_allclose(scale.grad, loss / 2, rtol=1e-5)
 
 
+def test_a_loss_that_goes_back_to_earlier_ops_stays_whole():
+    def scaled(model, inputs, labels, square):
+        return mean_loss(model, inputs, labels) * square
+
+    model, batch = network(), batch_of()
+    slopes = []
+    for function in (parallel_step, lambda model, function, *batch, workers: function(model, *batch).backward()):
+        scale = Tensor(np.float32(2.0), requires_grad=True)
+        watched = Watched(functools.partial(scaled, square=scale * scale))
+        function(model, watched, *batch, workers=2)
+        assert not watched.shared
+        slopes.append(scale.grad.tobytes())
+    assert slopes[0] == slopes[1]
+
+
 @pytest.mark.parametrize("workers", [2, 3])
 def test_the_same_bits_every_time_whatever_the_timing(workers):
     interval = sys.getswitchinterval()
@@ -227,6 +243,26 @@ def test_the_plain_step_is_taken_where_sharing_does_not_pay():
         result = shared_step(model, watched, *batch, workers=workers)
         assert not watched.shared
         assert bits_of(result) == bits_of(plain_step(model, mean_loss, *batch))
+
+
+@pytest.mark.parametrize(
+    ("of_op", "of_all", "examples", "expected"),
+    [
+        (1.0, 1.0, 4, (4, 1)),
+        (0.99, 1.0, 4, (3, 1)),
+        (1.0, 0.99, 4, (3, 1)),
+        (0.5, 1.0, 4, (2, 1)),
+        (0.49, 1.0, 4, (1, 1)),
+        (9.0, 9.0, 3, (3, 1)),
+        (9.0, 9.0, 8, (4, 2)),
+    ],
+)
+def test_each_shard_has_to_be_large_enough(of_op, of_all, examples, expected, monkeypatch):
+    for name, size in {"_LEAST_OF_OP": 100, "_LEAST_OF_SHARD": 1000, "_MOST_OF_PIECE": 10_000}.items():
+        monkeypatch.setattr(minitx.training.threads, name, size)
+    monkeypatch.setattr(minitx.training.threads, "_size_up", lambda *_: (100 * of_op, 1000 * of_all))
+    model = Linear(2000, 10)
+    assert minitx.training.threads._plan(model, mean_loss, [np.ones((examples, 2000))], 4) == expected
 
 
 class Normalised(Module):
@@ -396,6 +432,79 @@ def test_ctrl_c_stops_all_threads_before_their_share_is_done(monkeypatch):
     assert all(parameter.grad is None for parameter in model.parameters())
     assert threading.active_count() == threads
     assert calls.count(threading.main_thread()) == 4
+
+
+def test_ctrl_c_while_threads_begin_leaves_none_behind(monkeypatch):
+    working, done = threading.Event(), []
+
+    def work(number, cancelled):
+        if number:
+            working.wait(5)
+            done.append(number)
+
+    def press(main):
+        begun.wait()
+        time.sleep(0.02)
+        signal.pthread_kill(main, signal.SIGINT)
+        working.set()
+
+    begun = threading.Event()
+    pressing = threading.Thread(target=press, args=(threading.main_thread().ident,))
+    pressing.start()
+    set_ident = threading.Thread._set_ident
+
+    def slowly(thread):
+        begun.set()
+        time.sleep(0.1)
+        set_ident(thread)
+
+    monkeypatch.setattr(threading.Thread, "_set_ident", slowly)
+    with pytest.raises(KeyboardInterrupt):
+        minitx.training.threads._in_threads(work, 3)
+    assert sorted(done) == [1, 2]
+    pressing.join()
+
+
+def test_ctrl_c_twice_waits_for_the_threads_all_the_same():
+    told, done = threading.Event(), []
+
+    def work(number, cancelled):
+        if number:
+            end = time.monotonic() + 30
+            while not cancelled() and time.monotonic() < end:
+                time.sleep(0.001)
+            told.set()
+            pressing.join()
+            done.append(cancelled())
+
+    def press_twice(main):
+        time.sleep(0.05)
+        signal.pthread_kill(main, signal.SIGINT)
+        told.wait()
+        time.sleep(0.05)
+        signal.pthread_kill(main, signal.SIGINT)
+        time.sleep(0.05)
+
+    pressing = threading.Thread(target=press_twice, args=(threading.main_thread().ident,))
+    with pytest.raises(KeyboardInterrupt):
+        pressing.start()
+        minitx.training.threads._in_threads(work, 2)
+    assert done == [True]
+
+
+def test_ctrl_c_while_gradients_are_added_comes_after_all_of_them(monkeypatch):
+    model, batch = network(), batch_of()
+    _, expected = bits_of(shared_step(model, mean_loss, *batch, workers=2))
+    add = minitx.training.threads.add_to_leaves
+
+    def pressed(sums):
+        signal.raise_signal(signal.SIGINT)
+        add(sums)
+
+    monkeypatch.setattr(minitx.training.threads, "add_to_leaves", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        shared_step(model, mean_loss, *batch, workers=2)
+    assert bits_of((0, gradients_of_model(model)))[1] == expected
 
 
 def test_an_error_cancels_the_later_shards_and_no_earlier_one():
