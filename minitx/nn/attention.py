@@ -29,6 +29,7 @@ from minitx.autograd.products import matmul
 from minitx.autograd.reductions import mean
 from minitx.autograd.shaping import reshape, split, swapaxes
 from minitx.autograd.tensor import made, no_grad
+from minitx.autograd.watching import _op_watchers
 from minitx.nn.caching import KeyValueCache
 from minitx.nn.dropout import dropout
 from minitx.nn.initialization import xavier_uniform, zeros
@@ -318,8 +319,9 @@ def _heads(packed, num_heads):
 def _attend_at_the_end(query, key, value):
     """Let the last tokens, (..., n, d), attend to all tokens up to themselves, (..., S, d), in plain arrays."""
     new, total = query.shape[-2], key.shape[-2]
-    if new != 1:
-        return attention(query, key, value, np.tri(new, total, total - new, dtype=bool))
+    if new != 1 or _op_watchers:
+        mask = None if new == 1 else np.tri(new, total, total - new, dtype=bool)
+        return attention(made(query), key, value, mask).data
     # A single query sees every key. Calls cost more than its few scores, so they are few too; the sum divides last.
     scores = (query * query.shape[-1] ** -0.5) @ key.swapaxes(-1, -2)
     scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)
@@ -539,9 +541,12 @@ class MultiheadAttention(Module):
         self._check_decoding("extend", x, cache)
         if self.in_proj_weight is None:  # keys or values have another width than the tokens: that will not do
             self._check_shapes(x, x, x)
-        bias = None if self.in_proj_bias is None else self.in_proj_bias.data
-        packed = mapped_rows(x.reshape(-1, self.embed_dim), self.in_proj_weight.data, bias)
-        packed = packed.reshape(*x.shape[:-1], 3 * self.embed_dim)
+        if _op_watchers:
+            packed = linear(x, self.in_proj_weight, self.in_proj_bias).data  # an op that is seen
+        else:
+            bias = None if self.in_proj_bias is None else self.in_proj_bias.data
+            packed = mapped_rows(x.reshape(-1, self.embed_dim), self.in_proj_weight.data, bias)
+            packed = packed.reshape(*x.shape[:-1], 3 * self.embed_dim)
         queries, keys, values = _heads(packed, self.num_heads)  # (B, H, n, D/H)
         cache = (cache if type(cache) is KeyValueCache else KeyValueCache(cache or ())).append(keys, values)
         heads = _attend_at_the_end(queries, *cache).swapaxes(-2, -3)  # (B, n, H, D/H)
@@ -604,7 +609,7 @@ class MultiheadAttention(Module):
         (queries,) = self._project(query=query)
         mask = merged_mask(None, key_padding_mask, (*queries.shape[:-1], keys.shape[-2]))
         if not need_weights:
-            return self._mix(attention(queries.data, keys, values, mask))
+            return self._mix(attention(queries, keys, values, mask))
         weights = attention_weights(queries.data, keys, mask)
         return self._mix(weights @ values), weights
 

@@ -9,6 +9,7 @@ from minitx.autograd.backward import grad
 from minitx.autograd.checking import check_gradients
 from minitx.autograd.randomness import manual_seed
 from minitx.autograd.tensor import Tensor
+from minitx.autograd.watching import watch_ops
 from minitx.nn.attention import (
     MultiheadAttention,
     attention,
@@ -131,6 +132,20 @@ class TestScaledDotProductAttention:
             results.append([output.data, *grad(output, [q, k, v], cotangent)])
         for blocks, whole in zip(*results):
             np.testing.assert_allclose(blocks, whole, rtol=1e-9, atol=1e-13)
+
+    def test_a_mask_hides_from_long_causal_sequences_too(self):
+        q, k, v, mask = normal(200, 2), normal(200, 2), normal(200, 3), np.ones((200, 200), bool)
+        mask[:, 3] = False
+        expected = attention(q, k, v, attn_mask=mask & np.tri(200, dtype=bool))
+        np.testing.assert_allclose(attention(q, k, v, mask, is_causal=True), expected, rtol=1e-12)
+
+    def test_the_widest_dtype_wins(self):
+        q, k = normal(2, 3).astype(np.float32), normal(4, 3)
+        assert attention(q, k, k).dtype == attention(k, q, q).dtype == np.float64
+
+    def test_scores_far_below_zero_are_compared_not_lost(self):
+        q, k = np.full((2, 1), 20, np.float32), np.array([[-10], [-10.05]], np.float32)  # e^-200 is 0 in float32
+        np.testing.assert_allclose(attention_weights(q, k), [[0.731, 0.269]] * 2, atol=1e-3)
 
     def test_long_causal_sequences_see_only_as_many_keys_as_there_are_queries(self):
         q, k, v = leaf(200, 2), leaf(250, 2), leaf(250, 3)
@@ -542,6 +557,29 @@ class TestDecoding:
         output = module.look_up(query, module.remember(memory))
         np.testing.assert_allclose(output.numpy(), module(query, memory, memory)[0].numpy(), rtol=1e-12)
 
+    def test_who_watches_ops_sees_all_of_them_and_the_same_numbers(self, module):
+        x, memory, seen = normal(3, 4, 8), module.remember(normal(3, 5, 8)), []
+        output, cache = module.extend(x)
+        one, _ = module.extend(x[:, :1], cache)
+        with watch_ops(lambda stage, node, seconds: seen.append(node.op.title)):
+            watched, cache = module.extend(x)
+            watched_one, _ = module.extend(x[:, :1], cache)
+        np.testing.assert_allclose(watched.numpy(), output.numpy(), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(watched_one.numpy(), one.numpy(), rtol=1e-12, atol=1e-14)
+        assert seen == ["linear", "attention", "linear"] * 2
+        del seen[:]
+        with watch_ops(lambda stage, node, seconds: seen.append(node.op.title)):
+            module.look_up(x, memory)
+        assert [title for title in seen if title in ("linear", "attention")] == ["linear", "attention", "linear"]
+
+    def test_huge_scores_give_the_same_token_by_token(self):
+        module = MultiheadAttention(8, 2)
+        x = 300 * normal(3, 4, 8).astype(np.float32)
+        expected, cache = module(x, x, x, is_causal=True, need_weights=False)[0].numpy(), None
+        for token in range(4):
+            output, cache = module.extend(x[:, token : token + 1], cache)
+            np.testing.assert_allclose(output.numpy(), expected[:, token : token + 1], rtol=1e-4, atol=1e-2)
+
     def test_nothing_is_recorded(self, module):
         x = leaf(1, 2, 8)
         assert not module.extend(x)[0].requires_grad
@@ -556,8 +594,9 @@ class TestDecoding:
             lambda keys, values: (keys, values[:, :, :2]),
             lambda keys, values: (keys,),
             lambda keys, values: (keys.astype(np.float32), values.astype(np.float32)),
+            lambda keys, values: (keys, values.astype(np.float32)),
         ],
-        ids=["batch", "heads", "width", "lengths", "one array", "dtype"],
+        ids=["batch", "heads", "width", "lengths", "one array", "dtype", "dtypes"],
     )
     def test_cache_that_does_not_fit(self, module, spoil):
         x = normal(3, 4, 8)

@@ -47,6 +47,16 @@ class TestBatchNorm:
 
         assert check_gradients(function, normal(*shape), normal(2, seed=1), normal(2, seed=2), order=order)
 
+    def test_a_weight_of_1_may_be_left_out(self):
+        found = []
+        for weight in (np.ones(2), None):
+            x = Tensor(normal(4, 2, 3), requires_grad=True)
+            y = batch_norm(x, weight=weight, bias=np.array([0.7, -2.0]), training=True)
+            y.backward(normal(4, 2, 3, seed=1))
+            found.append((y.data, x.grad))
+        for one, two in zip(*found):
+            np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-14)
+
     def test_moving_or_stretching_the_input_changes_nothing_in_training(self):
         x = Tensor(normal(2, 3, 4, 4), requires_grad=True)
         y = batch_norm(x, training=True, eps=0.0)

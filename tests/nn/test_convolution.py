@@ -55,7 +55,7 @@ class TestConv2d:
         np.testing.assert_allclose(conv2d(*arguments), expected, atol=1e-12)
         np.testing.assert_allclose(composed_conv2d(*arguments), expected, atol=1e-12)
 
-    @pytest.mark.parametrize("cached", [1, 600, 2500])
+    @pytest.mark.parametrize("cached", [1, 600, 2500, 3000, 6000])
     @pytest.mark.parametrize("groups", [1, 4])
     def test_parts_that_fit_the_cache_change_nothing(self, monkeypatch, cached, groups):
         x, weight = normal(3, 4, 5, 6), normal(4, 4 // groups, 3, 2, seed=1)
@@ -66,6 +66,24 @@ class TestConv2d:
         parted, pullbacks = conv2d.kernel(x, weight, groups=groups)
         for one, two in zip(expected, [parted, pullbacks[0](g), pullbacks[1](g)]):
             np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-12)
+
+    @pytest.mark.parametrize("stride", [(1, 2), (2, 1), (2, 2)])
+    @pytest.mark.parametrize(("kernel", "parts"), [((2, 2), 2), ((3, 3), 1), ((1, 1), 2)], ids=str)
+    def test_gradients_are_those_of_the_elementary_ops(self, stride, kernel, parts):
+        x, weight = normal(2, 2 * parts, 5, 5), normal(2, parts, *kernel, seed=1)
+        found = []
+        for function in (conv2d, composed_conv2d):
+            leaves = [Tensor(array, requires_grad=True) for array in (x, weight)]
+            output = function(*leaves, stride=stride, padding=(4, 3), groups=2)
+            output.backward(normal(*output.shape, seed=2))
+            found.append([output.data, *(leaf.grad for leaf in leaves)])
+        for one, two in zip(*found):
+            np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-12)
+
+    def test_one_by_one_kernel_with_padding_and_stride_that_leave_the_size_as_it_is(self):
+        x = normal(1, 1, 3, 3)
+        expected = np.pad(x, [(0, 0), (0, 0), (1, 1), (1, 1)])[:, :, ::2, ::2]
+        np.testing.assert_array_equal(conv2d(x, np.ones((1, 1, 1, 1)), stride=2, padding=1), expected)
 
     @pytest.mark.parametrize("order", [1, 2])
     @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from minitx.autograd.watching import watch_ops
 from minitx.nn.activations import GELU
 from minitx.nn.linear import Linear
 from minitx.nn.module import watch_calls
@@ -52,6 +53,14 @@ def test_who_watches_calls_sees_them():
     with watch_calls(lambda module, inputs, output: seen.append(module)):
         call_plainly(layer, np.ones((2, 4), np.float32))
     assert seen == [layer]
+
+
+def test_who_watches_ops_sees_them():
+    seen = []
+    with watch_ops(lambda stage, node, seconds: seen.append(node.op.title)):
+        for layer in (Linear(4, 3), LayerNorm(4)):
+            call_plainly(layer, np.ones((2, 4), np.float32))
+    assert seen == ["linear", "layer_norm"]
 
 
 @pytest.mark.parametrize(
