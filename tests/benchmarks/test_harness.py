@@ -1,19 +1,23 @@
 """Sides take turns, both compute the same, and tables are readable. No time is asserted."""
 
+import contextlib
 import importlib
 import mmap
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from benchmarks import assignment
+from benchmarks import assignment, profile_step
 from benchmarks.agreement import agreement, difference, leave_step, left_step
 from benchmarks.complexity import THEORY, peak_of, step_of
-from benchmarks.growth import STANDARD, multiplications
-from benchmarks.harness import Row, format_tables, ratio, spread
+from benchmarks.gpt_step_minitx import build, training_step
+from benchmarks.growth import HEADS, STANDARD, VOCABULARY, multiplications
+from benchmarks.harness import Plan, Row, format_tables, ratio, spread, take_turns
 from benchmarks.peak_memory import RESET, growth_during
 from benchmarks.vit_step import SIZES
 from benchmarks.vit_step_minitx import multiplication, products_of_step, setup
+from minitx.learn.profiling import profile
 from minitx.nn.linear import Linear
 from minitx.plot.scaling import fitted_power
 
@@ -46,6 +50,25 @@ def test_ratios_are_taken_turn_by_turn():
     turns = [{"a": 2.0, "b": 1.0}, {"a": 30.0, "b": 10.0}, {"a": 0.4, "b": 0.1}]
     assert ratio(turns, "a", "b") == "3.00 (2.00–4.00)"
     assert spread([1.0, 4.0], " µs") == "2.50 µs (1.00–4.00)"
+    assert spread([1.0, 9.0, 2.0]) == "2.00 (1.00–9.00)"
+
+
+def test_each_turn_holds_the_times_of_all_sides():
+    one = SimpleNamespace(turn=lambda seconds: {"minitx": seconds, "matrix products": 2 * seconds})
+    other = SimpleNamespace(turn=lambda seconds: {"PyTorch": 3 * seconds})
+    assert take_turns([one, other], Plan(turns=2, seconds=1)) == 2 * [{"minitx": 1, "matrix products": 2, "PyTorch": 3}]
+
+
+def test_shares_of_a_profile_are_shares_of_the_whole(monkeypatch):
+    ops = [
+        {"name": "linear", "seconds": 3.0, "forward": 1.0, "backward": 2.0, "flops": 6e9},
+        {"name": "rare", "seconds": 0.03, "forward": 0.03, "backward": 0.0, "flops": 1},
+    ]
+    side = SimpleNamespace(facts={"ops": ops, "seconds": 4.0})
+    monkeypatch.setattr(profile_step, "Side", lambda *module, **arguments: contextlib.nullcontext(side))
+    rows = [row.cells for row in profile_step.measure("profile", Plan())]
+    assert [row["op"] for row in rows] == ["linear", "linear"]  # of the ViT and of the GPT
+    assert list(rows[0].values())[2:] == ["75%", "25%", "50%", "6.00", "2.0"]
 
 
 def test_what_one_side_leaves_is_what_the_other_is_compared_with(tmp_path):
@@ -88,6 +111,13 @@ def test_matrix_products_are_those_of_the_step():
 def test_multiplications_grow_as_a_transformer_does(name, least, most):
     double = STANDARD | {name: 2 * STANDARD[name]}
     assert 2**least <= multiplications(**double) / multiplications(**STANDARD) <= 2**most
+
+
+def test_multiplications_are_those_that_the_profile_of_a_step_counts():
+    size = {"embed_dim": 16, "mlp_dim": 64, "depth": 2, "num_heads": HEADS}
+    step = training_step(*build(2, 8, vocab_size=VOCABULARY, **size))
+    counted = multiplications(batch=2, tokens=8, width=16, depth=2)
+    assert profile(step, runs=1).all_ops.products == 2 * counted
 
 
 @pytest.mark.skipif(not RESET.exists(), reason="only Linux lets a process watch its peak")

@@ -148,6 +148,9 @@ def test_a_missing_mark_is_told_and_the_rest_is_written(small_run, capsys):
     assert run.main(["--write"]) == 2
     assert "the marks <!-- gpt: begin -->" in capsys.readouterr().err
     assert "old targets" not in small_run.read_text()
+    small_run.write_text(small_run.read_text().replace("<!-- hour: begin -->", ""))
+    assert run.main(["--write"]) == 3
+    assert "hour: failed, see above" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

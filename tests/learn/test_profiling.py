@@ -104,6 +104,8 @@ def test_modules_contain_their_modules_and_their_ops():
     assert modules["linear1"].calls == modules["linear2"].calls == 3
     assert modules["linear1"].products == 3 * (3 * 2 * 40 * 16 * 32)  # three layers, forward and twice backward
     assert modules["norm1"].flops == 3 * 40 * 16 * (8 + 11)
+    read, written = 40 * 16 + 32 * 16 + 32, 40 * 32  # x, weight and bias; backward they are read and written
+    assert modules["linear1"].moved == 3 * 4 * (3 * read + 2 * written)
     assert modules["TransformerEncoder"].products == found.all_ops.products
     everything = modules["TransformerEncoder"]
     assert everything.forward + everything.backward + ops["sum"].seconds == pytest.approx(found.all_ops.seconds)
