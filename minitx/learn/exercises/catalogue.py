@@ -1,0 +1,42 @@
+"""All exercises under their names, in the order of the notebooks. A topic's file adds two lines here: import and list."""
+
+# from minitx.learn.exercises.autograd import AUTOGRAD_EXERCISES
+
+
+def exercises_by_name(*topics):
+    """Join lists of exercises.
+
+    Parameters
+    ----------
+    *topics : list of Exercise
+        Those of one topic each.
+
+    Returns
+    -------
+    dict
+        Name -> exercise, notebook by notebook; those of a notebook stay in the order in which they are declared.
+
+    Raises
+    ------
+    ValueError
+        If two exercises have the same name.
+
+    Examples
+    --------
+    >>> exercises_by_name([], [])
+    {}
+    """
+    found = {}
+    for exercise in sorted((one for topic in topics for one in topic), key=lambda one: one.notebook):
+        if exercise.name in found:
+            raise ValueError(
+                f"exercises: the notebooks {found[exercise.name].notebook} and {exercise.notebook} both have an "
+                f"exercise {exercise.name!r}.\nRename one; names are unique, for they are those of the checks."
+            )
+        found[exercise.name] = exercise
+    return found
+
+
+EXERCISES = exercises_by_name(
+    # AUTOGRAD_EXERCISES,
+)
