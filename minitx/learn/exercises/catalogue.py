@@ -1,6 +1,4 @@
-"""All exercises under their names, in the order of the notebooks. A topic's file adds two lines here: import and list."""
-
-# from minitx.learn.exercises.autograd import AUTOGRAD_EXERCISES
+"""All exercises under their names, notebook by notebook. Each topic adds two lines: its import and its list."""
 
 
 def exercises_by_name(*topics):
@@ -37,6 +35,4 @@ def exercises_by_name(*topics):
     return found
 
 
-EXERCISES = exercises_by_name(
-    # AUTOGRAD_EXERCISES,
-)
+EXERCISES = exercises_by_name()
