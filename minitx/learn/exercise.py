@@ -1,0 +1,399 @@
+"""An exercise: what is asked, what is right, and the mistakes that are usually made; and how an answer is checked.
+
+The learner's function is called on inputs that it has not seen, no two axes of which are equally long, so that a mixed
+up axis cannot hide. The check goes from coarse to fine and stops at the first thing that is wrong:
+
+    exception -> shape -> values -> invariants -> gradient
+
+A wrong answer is then compared with what the known mistakes would have given, and the one that fits is named. Source:
+the idea of diagnosing by "buggy rules", Brown and Burton 1978, "Diagnostic models for procedural bugs in basic
+mathematical skills". Lecture concept: exercises of all notebooks.
+"""
+
+import ast
+import inspect
+import linecache
+import textwrap
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from minitx.autograd.backward import gradients_of
+from minitx.autograd.tensor import Tensor
+from minitx.learn.agreement import disagreement
+
+SEEDS = (1, 2, 3)  # fresh inputs for each case
+NUMBERS_TOLERANCE = 6e-3  # 0.67 is two thirds
+
+
+class ExerciseError(AssertionError):
+    """The answer to an exercise is wrong; the text says where and, if it is known, why. Notebooks show it alone."""
+
+    def _render_traceback_(self):
+        return str(self).splitlines()
+
+
+class CheckResult:
+    """What a check found: true if the answer is right, false if there is none yet; its `repr` says it in words."""
+
+    def __init__(self, right, text):
+        self.right = right
+        self.text = text
+
+    def __bool__(self):
+        return self.right
+
+    def __repr__(self):
+        return self.text
+
+
+@dataclass(frozen=True, eq=False)
+class Exercise:
+    """One exercise.
+
+    Attributes
+    ----------
+    name : str
+        `check.name(...)` checks it.
+    notebook : str
+        Number of the notebook that it stands in: "05".
+    stub : str
+        What the learner starts from: a function without a body, or names to which an answer is to be assigned.
+    hint : str
+        What helps; Markdown.
+    answer : object
+        The right function, number, or tuple of numbers. None where whatever satisfies the invariants is right.
+    cases : dict
+        Name of a case -> function from a `numpy.random.Generator` to the tuple of arguments.
+    mistakes : dict
+        What completes the sentence "Looks like: ..." -> a function or number that makes this mistake.
+    invariants : dict
+        What has to hold -> function of the result and the arguments (of the numbers) that tells whether it does.
+    gradient : None, "pullback" or "tensor"
+        "pullback": the function returns its result and a pullback, and that is checked too. "tensor": the function is
+        called with Tensors and differentiated.
+    tolerance : float
+        How far numbers may be off, relative to the largest.
+    setup : str
+        The imports that the stub needs in a file of its own.
+
+    Examples
+    --------
+    >>> double = Exercise(
+    ...     name="double",
+    ...     notebook="00",
+    ...     stub="def my_double(x): ...",
+    ...     hint="Add it to itself.",
+    ...     answer=lambda x: 2 * x,
+    ...     cases={"a matrix": lambda random: (random.standard_normal((2, 3)),)},
+    ...     mistakes={"it is squared": lambda x: x * x},
+    ... )
+    >>> double.check(lambda x: x + x)
+    double: right. Covered: shapes and values (a matrix), on 3 fresh inputs.
+    >>> double.check(lambda x: None)
+    double: not solved yet (my_double returns None; replace the ... and return the result).
+    >>> double.check(lambda x: x**2)
+    Traceback (most recent call last):
+    ...
+    minitx.learn.exercise.ExerciseError: double: wrong values for x (2, 3): the result is 0.11943 at [0, 0], ...
+    Looks like: it is squared.
+    """
+
+    name: str
+    notebook: str
+    stub: str
+    hint: str
+    answer: object = None
+    cases: dict = field(default_factory=dict)
+    mistakes: dict = field(default_factory=dict)
+    invariants: dict = field(default_factory=dict)
+    gradient: str | None = None
+    tolerance: float = 1e-6
+    setup: str = "import numpy as np"
+
+    @cached_property
+    def asked(self):
+        """The names that the stub asks for: one function, or the variables of an assignment."""
+        last = ast.parse(textwrap.dedent(self.stub)).body[-1]
+        if isinstance(last, ast.FunctionDef):
+            return [last.name]
+        return [node.id for node in ast.walk(last) if isinstance(node, ast.Name)]
+
+    @cached_property
+    def arguments(self):
+        """The names of the arguments of the function that is asked for; none where numbers are."""
+        last = ast.parse(textwrap.dedent(self.stub)).body[-1]
+        return [one.arg for one in last.args.args] if isinstance(last, ast.FunctionDef) else []
+
+    def check(self, *given):
+        """Check an answer.
+
+        Parameters
+        ----------
+        *given : callable, or numbers
+            What the stub asks for.
+
+        Returns
+        -------
+        CheckResult
+            True and what was covered, or false because there is no answer yet.
+
+        Raises
+        ------
+        ExerciseError
+            If the answer is wrong: where, and what it looks like.
+        """
+        __tracebackhide__ = True
+        result, complaint = self._judged_function(*given) if self.cases else self._judged_numbers(given)
+        if complaint:
+            raise ExerciseError(f"{self.name}: {complaint}") from None
+        return CheckResult(*result)
+
+    # A judgement is a pair: (right or not yet, its text) and None, or None and what is wrong.
+
+    def _judged_numbers(self, given):
+        if len(given) != len(self.asked):
+            wanted = ", ".join(self.asked)
+            told = f"{len(given)} answers were given, expected {len(self.asked)}."
+            return None, f"{told}\nCall it as check.{self.name}({wanted})."
+        if any(value is None or value is ... for value in given):
+            return (False, f"{self.name}: not solved yet (replace the ... of {' and '.join(self.asked)})."), None
+        if any(callable(value) for value in given):
+            return None, "a number was asked for, got a function.\nCall it and pass what it returns."
+        if self.answer is None:
+            missed = next((what for what, holds in self.invariants.items() if not _holds(holds, *given)), None)
+            wrong = f"this does not hold: {missed}." if missed else ""
+        else:
+            right = self.answer if len(self.asked) > 1 else (self.answer,)
+            names = [name for name, one, other in zip(self.asked, right, given) if self._number_differs(one, other)]
+            told = " and ".join(f"{name} = {_value_told(given[self.asked.index(name)])}" for name in names)
+            wrong = f"{told} {'is' if len(names) == 1 else 'are'} not right." if names else ""
+        if not wrong:
+            covered = [" and ".join(self.asked), *self.invariants]
+            return (True, f"{self.name}: right. Covered: {', '.join(covered)}."), None
+        for mistake, value in self.mistakes.items():
+            values = value if len(self.asked) > 1 else (value,)
+            if not any(self._number_differs(one, other) for one, other in zip(values, given)):
+                return None, f"{wrong}\n{_advice(mistake)}"
+        return None, f"{wrong}\n{_advice('')}"
+
+    def _number_differs(self, expected, found):
+        whole = isinstance(expected, int | np.integer)
+        return disagreement(expected, found, 1e-9 if whole else max(self.tolerance, NUMBERS_TOLERANCE)) is not None
+
+    def _judged_function(self, *given):
+        if len(given) != 1 or not callable(given[0]):
+            got = "what it returns" if len(given) == 1 else f"{len(given)} arguments"
+            return None, f"expected the function itself, got {got}.\nCall it as check.{self.name}({self.asked[0]})."
+        (function,) = given
+        for case in self.cases:
+            for seed in SEEDS:
+                outcome = self._outcome(function, case, seed)
+                if outcome.unsolved:
+                    why = f"{self.asked[0]} {outcome.unsolved}; replace the ... and return the result"
+                    return (False, f"{self.name}: not solved yet ({why})."), None
+                complaint = self._complaint(outcome, self._outcome(self.answer, case, seed), case, seed)
+                if complaint:
+                    text, likely = complaint
+                    likely = self._known_mistake(function, case, seed) or likely
+                    return None, f"{text}\n{_advice(likely)}"
+        return (True, f"{self.name}: right. Covered: {', '.join(self._covered())}, on {len(SEEDS)} fresh inputs."), None
+
+    def _covered(self):
+        covered = [] if self.answer is None else [f"shapes and values ({', '.join(self.cases)})"]
+        covered += self.invariants
+        if self.gradient == "pullback":
+            covered.append(f"pullback to {', '.join(self.arguments)}")
+        elif self.gradient:
+            covered.append("gradient")
+        return covered
+
+    def _inputs(self, case, seed):
+        inputs = self.cases[case](np.random.default_rng(seed))
+        if self.gradient == "tensor":
+            inputs = [Tensor(x, requires_grad=True) if _is_float_array(x) else x for x in inputs]
+        return inputs
+
+    def _outcome(self, function, case, seed):
+        """Call a function on the inputs of a case and note all that is compared, its gradients included."""
+        if function is None:
+            return None
+        inputs, untouched = self._inputs(case, seed), self._inputs(case, seed)
+        outcome = _Outcome()
+        try:
+            result = function(*inputs)
+            outcome.result = result
+            if result is None or result is ...:
+                outcome.unsolved = f"returns {'None' if result is None else '...'}"
+            elif self.gradient == "pullback":
+                outcome.take_pullback(result, seed)
+            elif self.gradient == "tensor":
+                outcome.take_gradients(inputs, seed)
+        except Exception as error:  # whatever a learner's function may raise is told
+            outcome.error, outcome.line = error, _line_of(error, function)
+        for name, after, before in zip(self.arguments, inputs, untouched):
+            if isinstance(before, np.ndarray) and not np.array_equal(after, before, equal_nan=before.dtype.kind == "f"):
+                outcome.changed = name
+        return outcome
+
+    def _complaint(self, found, right, case, seed):
+        """Return what is wrong about an outcome, and what it generally looks like; None if it is as it should be."""
+        inputs = self._inputs(case, seed)
+        given = f"for {_shown(self.arguments, inputs)}"
+        if found.error is not None:
+            first = (str(found.error).splitlines() or [""])[0][:160]
+            return f"{type(found.error).__name__} {given}: {first}{found.line}", ""
+        if found.malformed:
+            return f"{found.malformed}.", ""
+        if found.changed:
+            name = found.changed
+            likely = f"an operation in place, such as {name} -= ... or {name}[...] = ..."
+            return f"the argument {name} was written to; work on a copy, {name}.copy().", likely
+        if right is not None:
+            parted = disagreement(right.result, found.result, self.tolerance)
+            if parted:
+                word = "shape" if parted.stage == "shape" else "values"
+                return f"wrong {word} {given}: {parted.text}.", parted.likely
+        for what, holds in self.invariants.items():
+            if not _holds(holds, found.result, *inputs):
+                return f"this does not hold {given}: {what}.", ""
+        if right is not None and self.gradient:
+            return self._gradient_complaint(found.gradients, right.gradients, given)
+        return None
+
+    def _gradient_complaint(self, found, right, given):
+        names = self.arguments if self.gradient == "pullback" else range(len(right))
+        if len(found) != len(right):
+            wanted = ", ".join(map(str, names))
+            return f"the pullback returns {len(found)} gradients, expected {len(right)}: one for each of {wanted}.", ""
+        for name, one, other in zip(names, right, found):
+            what = f"dL/d {name if self.gradient == 'pullback' else self.arguments[name]}"
+            if one is None:
+                continue
+            if other is None:
+                return f"{what} is missing {given}; the pullback returns None in its place.", ""
+            parted = disagreement(one, other, self.tolerance, what)
+            if parted:
+                return f"right forward, wrong backward {given}: {parted.text}.", parted.likely
+        return None
+
+    def _known_mistake(self, function, case, seed):
+        """Name the mistake that gives what the function gives: in all cases if there is one, else in this one."""
+        here = [
+            mistake
+            for mistake, wrong in self.mistakes.items()
+            if self._same(self._outcome(function, case, seed), self._outcome_quietly(wrong, case, seed))
+        ]
+        everywhere = [
+            mistake
+            for mistake in here
+            if all(
+                self._same(self._outcome(function, other, 1), self._outcome_quietly(self.mistakes[mistake], other, 1))
+                for other in self.cases
+            )
+        ]
+        return next(iter(everywhere + here), "")
+
+    def _outcome_quietly(self, function, case, seed):
+        with np.errstate(all="ignore"):
+            return self._outcome(function, case, seed)
+
+    def _same(self, one, other):
+        if one.error is not None or other.error is not None:
+            return type(one.error) is type(other.error) and str(one.error) == str(other.error)
+        if (one.changed, one.malformed) != (other.changed, other.malformed):
+            return False
+        if disagreement(one.result, other.result, self.tolerance):
+            return False
+        return len(one.gradients) == len(other.gradients) and not any(
+            disagreement(mine, theirs, self.tolerance) for mine, theirs in zip(one.gradients, other.gradients)
+        )
+
+
+class _Outcome:
+    """What a function gave: a result and gradients, or an exception, or something of the wrong form."""
+
+    def __init__(self):
+        self.result = self.error = None
+        self.gradients = ()
+        self.unsolved = self.malformed = self.changed = self.line = ""
+
+    def take_pullback(self, returned, seed):
+        """Part (output, pullback) and call the pullback twice: it must not use up or change what it has saved."""
+        if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
+            self.malformed = "two things must be returned, the output and its pullback: return output, pullback"
+            return
+        self.result, pullback = returned
+        if self.result is None or self.result is ...:
+            self.unsolved = "returns None as output"
+            return
+        g = _cotangent(self.result, seed)
+        first, second = (pullback(g.copy()) for _ in range(2))
+        if first is None or first is ...:
+            self.unsolved = "has a pullback that returns None"
+            return
+        self.gradients, again = (x if isinstance(x, tuple | list) else (x,) for x in (first, second))
+        if any(disagreement(x, y) for x, y in zip(self.gradients, again)):
+            self.malformed = "the pullback gives something else when it is called again; do not write to what it keeps"
+
+    def take_gradients(self, inputs, seed):
+        """Differentiate a result that was computed from Tensors by all of them."""
+        output = self.result[0] if isinstance(self.result, tuple) else self.result
+        tensors = [x for x in inputs if isinstance(x, Tensor)]
+        if not (isinstance(output, Tensor) and output.requires_grad):
+            self.malformed = "no gradient can flow back: the result records nothing; stay with operations on Tensors"
+            return
+        found = gradients_of(output, tensors, _cotangent(output, seed))
+        self.gradients = [np.zeros(x.shape) if one is None else one for one, x in zip(found, tensors)]
+
+
+def _cotangent(output, seed):
+    return np.random.default_rng([seed, 7]).standard_normal(np.shape(output))
+
+
+def _is_float_array(x):
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+
+
+def _holds(invariant, *values):
+    """Tell whether an invariant holds; what it cannot even be asked of does not fulfil it."""
+    try:
+        return bool(invariant(*values))
+    except Exception:  # the result may be anything
+        return False
+
+
+def _advice(likely):
+    return f"Looks like: {likely}." if likely else "It fits no mistake that is known; the hint may help."
+
+
+def _value_told(value):
+    text = np.array2string(value, precision=4) if isinstance(value, np.ndarray) else repr(value)
+    return text if len(text) <= 60 else f"a value of type {type(value).__name__}"
+
+
+def _shown(names, inputs):
+    """Describe arguments: arrays by their shapes, small things by their values."""
+    told = []
+    for name, value in zip(names, inputs):
+        if isinstance(value, np.ndarray | Tensor) and value.ndim:
+            told.append(f"{name} {value.shape}")
+        elif isinstance(value, np.ndarray | Tensor | np.generic | int | float | str | bool | list | tuple | None):
+            told.append(f"{name} = {_value_told(value)}")
+        else:
+            told.append(name)
+    return ", ".join(told)
+
+
+def _line_of(error, function):
+    """Return the line of the learner's own code that raised, as ` (line 3: y = x @ w)`."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    trace, line = error.__traceback__, ""
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if code is not None and file == code.co_filename:
+            source = linecache.getline(file, trace.tb_lineno).strip()
+            line = f" (line {trace.tb_lineno}: {source})" if source else ""
+        trace = trace.tb_next
+    return line
