@@ -48,33 +48,49 @@ def disagreement(expected, found, tolerance=1e-6, name="the result"):
     >>> disagreement(np.ones(3), -np.ones(3)).likely
     'the sign is the wrong way round'
     """
-    expected, found = (value.data if isinstance(value, Tensor) else value for value in (expected, found))
+    expected, found = in_arrays(expected), in_arrays(found)
     if isinstance(expected, dict):
         return _between_dicts(expected, found, tolerance, name)
-    if isinstance(expected, list | tuple) and not _is_numeric(expected):
+    if isinstance(expected, list | tuple):
         return _between_sequences(expected, found, tolerance, name)
-    if _is_numeric(expected):
-        if not _is_numeric(found):
+    if isinstance(expected, np.ndarray):
+        if not isinstance(found, np.ndarray):
             return Disagreement("shape", f"{name} is {_told(found)}, expected {_told(expected)}")
-        return _between_arrays(np.asarray(expected), np.asarray(_without_tensors(found)), tolerance, name)
+        return _between_arrays(expected, found, tolerance, name)
     same = type(found) is type(expected) and found == expected
     return None if same else Disagreement("values", f"{name} is {_told(found)}, expected {_told(expected)}")
 
 
-def _is_numeric(value):
-    """Tell whether a value is a number, a numeric array, or nested lists of numbers as long as each other."""
-    if isinstance(value, str | dict | set) or value is None or callable(value):
-        return False
-    try:
-        return np.asarray(_without_tensors(value)).dtype.kind in "biuf"
-    except (TypeError, ValueError):
-        return False
+def in_arrays(value):
+    """Return numbers, Tensors and nested lists of numbers as arrays, also inside lists, tuples and dicts.
 
+    Parameters
+    ----------
+    value : object
 
-def _without_tensors(value):
+    Returns
+    -------
+    object
+        What is not numeric stays as it is.
+
+    Examples
+    --------
+    >>> in_arrays({"rows": [[1, 2], [3, 4]], "name": "x"})
+    {'rows': array([[1, 2],
+           [3, 4]]), 'name': 'x'}
+    """
     if isinstance(value, Tensor):
         return value.data
-    return [_without_tensors(part) for part in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, dict):
+        return {key: in_arrays(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        parts = type(value)(map(in_arrays, value)) if type(value) in (list, tuple) else tuple(map(in_arrays, value))
+        shapes = {part.shape if isinstance(part, np.ndarray) else None for part in parts}
+        return parts if len(shapes) > 1 or None in shapes else np.asarray(parts)
+    if isinstance(value, np.ndarray | np.generic | int | float):
+        array = np.asarray(value)
+        return array if array.dtype.kind in "biuf" else value
+    return value
 
 
 def _between_dicts(expected, found, tolerance, name):
@@ -87,7 +103,7 @@ def _between_dicts(expected, found, tolerance, name):
 
 
 def _between_sequences(expected, found, tolerance, name):
-    if not isinstance(found, list | tuple | np.ndarray) or np.ndim(found) == 0 and isinstance(found, np.ndarray):
+    if not isinstance(found, list | tuple) and not (isinstance(found, np.ndarray) and found.ndim):
         return Disagreement("shape", f"{name} is {_told(found)}, expected {_told(expected)}")
     if len(found) != len(expected):
         return Disagreement("shape", f"{name} has {len(found)} parts, expected {len(expected)}")
@@ -146,6 +162,8 @@ def _listed(keys):
 
 def _told(value):
     """Say in a few words what a value is."""
+    if isinstance(value, np.ndarray) and not value.ndim:
+        return str(value)
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}"
     if isinstance(value, list | tuple) and len(repr(value)) > 60:

@@ -21,7 +21,7 @@ import numpy as np
 
 from minitx.autograd.backward import gradients_of
 from minitx.autograd.tensor import Tensor
-from minitx.learn.agreement import disagreement
+from minitx.learn.agreement import disagreement, in_arrays
 
 SEEDS = (1, 2, 3)  # fresh inputs for each case
 NUMBERS_TOLERANCE = 6e-3  # 0.67 is two thirds
@@ -223,13 +223,14 @@ class Exercise:
         outcome = _Outcome()
         try:
             result = function(*inputs)
-            outcome.result = result
             if result is None or result is ...:
                 outcome.unsolved = f"returns {'None' if result is None else '...'}"
             elif self.gradient == "pullback":
                 outcome.take_pullback(result, seed)
             elif self.gradient == "tensor":
-                outcome.take_gradients(inputs, seed)
+                outcome.take_gradients(result, inputs, seed)
+            else:
+                outcome.result = in_arrays(result)
         except Exception as error:  # whatever a learner's function may raise is told
             outcome.error, outcome.line = error, _line_of(error, function)
         for name, after, before in zip(self.arguments, inputs, untouched):
@@ -321,13 +322,14 @@ class _Outcome:
 
     def take_pullback(self, returned, seed):
         """Part (output, pullback) and call the pullback twice: it must not use up or change what it has saved."""
+        if isinstance(returned, tuple) and any(part is None or part is ... for part in returned):
+            self.unsolved = "returns None as output or as pullback"
+            return
         if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
             self.malformed = "two things must be returned, the output and its pullback: return output, pullback"
             return
-        self.result, pullback = returned
-        if self.result is None or self.result is ...:
-            self.unsolved = "returns None as output"
-            return
+        output, pullback = returned
+        self.result = in_arrays(output)
         g = _cotangent(self.result, seed)
         first, second = (pullback(g.copy()) for _ in range(2))
         if first is None or first is ...:
@@ -337,9 +339,10 @@ class _Outcome:
         if any(disagreement(x, y) for x, y in zip(self.gradients, again)):
             self.malformed = "the pullback gives something else when it is called again; do not write to what it keeps"
 
-    def take_gradients(self, inputs, seed):
-        """Differentiate a result that was computed from Tensors by all of them."""
-        output = self.result[0] if isinstance(self.result, tuple) else self.result
+    def take_gradients(self, returned, inputs, seed):
+        """Differentiate a result (the first of several) that was computed from Tensors by all of them."""
+        self.result = in_arrays(returned)
+        output = returned[0] if isinstance(returned, tuple) else returned
         tensors = [x for x in inputs if isinstance(x, Tensor)]
         if not (isinstance(output, Tensor) and output.requires_grad):
             self.malformed = "no gradient can flow back: the result records nothing; stay with operations on Tensors"
