@@ -1,5 +1,8 @@
 """All exercises under their names, notebook by notebook. Each topic adds two lines: its import and its list."""
 
+from minitx.learn.exercises.autograd import AUTOGRAD_EXERCISES
+from minitx.learn.exercises.boxes import BOXES_EXERCISES
+
 
 def exercises_by_name(*topics):
     """Join lists of exercises.
@@ -35,4 +38,7 @@ def exercises_by_name(*topics):
     return found
 
 
-EXERCISES = exercises_by_name()
+EXERCISES = exercises_by_name(
+    AUTOGRAD_EXERCISES,
+    BOXES_EXERCISES,
+)
