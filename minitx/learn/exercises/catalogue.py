@@ -1,5 +1,6 @@
 """All exercises under their names, notebook by notebook. Each topic adds two lines: its import and its list."""
 
+from minitx.learn.exercises.attention import ATTENTION_EXERCISES
 from minitx.learn.exercises.autograd import AUTOGRAD_EXERCISES
 from minitx.learn.exercises.boxes import BOXES_EXERCISES
 
@@ -40,5 +41,6 @@ def exercises_by_name(*topics):
 
 EXERCISES = exercises_by_name(
     AUTOGRAD_EXERCISES,
+    ATTENTION_EXERCISES,
     BOXES_EXERCISES,
 )
