@@ -19,6 +19,8 @@ from pathlib import Path
 from minitx import __version__
 from minitx.data.digit_scenes import DIGIT_WORDS
 from minitx.data.image_files import read_image
+from minitx.learn.exercises.catalogue import EXERCISES
+from minitx.learn.starting import exercise_list, write_exercise
 from minitx.plot.detection import draw_detections
 from minitx.recipes import (
     caption,
@@ -62,6 +64,7 @@ examples:
   minitx train                  list the other experiments
   minitx detect scene.png       find the handwritten digits in a picture
   minitx lab                    step through the lecture notebooks
+  minitx learn new rms_norm     start an exercise of the notebooks as a file, with its test
   minitx demo --help            the options of one command
 """
 
@@ -285,6 +288,36 @@ def lab(arguments):
     LabApp.launch_instance([str(folder), *arguments.passed_on])
 
 
+def exercise_name(text):
+    """Return `text` if it names an exercise; for `argparse`.
+
+    Examples
+    --------
+    >>> exercise_name("rms_nrom")
+    Traceback (most recent call last):
+    ...
+    argparse.ArgumentTypeError: there is no exercise 'rms_nrom'; did you mean rms_norm?
+    """
+    if text not in EXERCISES:
+        close = difflib.get_close_matches(text, EXERCISES)
+        hint = f"did you mean {' or '.join(close)}?" if close else "`minitx learn` lists them"
+        raise argparse.ArgumentTypeError(f"there is no exercise {text!r}; {hint}")
+    return text
+
+
+def learn(arguments):
+    """Run `minitx learn`: list the exercises; or `minitx learn new NAME`: write one as a file, with its test."""
+    if arguments.action is None:
+        print(exercise_list())
+        return
+    folder = writable_folder(arguments.out)
+    try:
+        stub, test = write_exercise(arguments.exercise, folder, arguments.force)
+    except FileExistsError as error:
+        raise CommandError(str(error)) from None
+    print(f"written: {stub} and {test}\nnext: fill in {stub.name}, then run: pytest {test}")
+
+
 PICTURE_ENDINGS = (".png", ".pdf", ".svg")
 TRAIN_OPTIONS = ("seed", "epochs", "out", "resume", "quiet")
 
@@ -384,6 +417,27 @@ def build_parser():
         allow_abbrev=False,
     )
     lab_parser.set_defaults(command=lab)
+
+    learn_parser = commands.add_parser(
+        "learn",
+        help="list the exercises of the notebooks, or start one as a file",
+        description="List the exercises of the notebooks. With `new NAME`, write one as NAME.py, a stub with a hint, "
+        "and test_NAME.py, which pytest runs and which says what went wrong.",
+        allow_abbrev=False,
+    )
+    learn_parser.set_defaults(command=learn)
+    actions = learn_parser.add_subparsers(title="to start one", metavar="new NAME", dest="action")
+    new_parser = actions.add_parser(
+        "new",
+        help="write the stub of an exercise and its test",
+        description="Write NAME.py, the stub of an exercise with its hint, and test_NAME.py, its test for pytest.",
+        allow_abbrev=False,
+    )
+    new_parser.add_argument("exercise", type=exercise_name, metavar="NAME", help="which; `minitx learn` lists them")
+    new_parser.add_argument(
+        "-o", "--out", type=Path, default=Path("."), metavar="DIR", help="folder to write to (default: here)"
+    )
+    new_parser.add_argument("--force", action="store_true", help="overwrite files that are there already")
     return parser
 
 

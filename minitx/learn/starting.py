@@ -1,0 +1,129 @@
+"""Exercises as files, for those who work in an editor: a list of them all, and a stub with a test that pytest runs."""
+
+import ast
+import textwrap
+from pathlib import Path
+
+from minitx.learn.exercises.catalogue import EXERCISES
+
+STUB_FILE = '''\
+"""Exercise `{name}` of notebook {notebook}, which has the whole task. Replace the ..., then: pytest test_{name}.py"""
+
+{setup}
+{gap}
+{stub}
+{gap}
+# Hint:
+{hint}
+'''
+
+TEST_FILE = '''\
+"""The test of exercise `{name}`, whose answer stands in {name}.py. Run it: pytest test_{name}.py"""
+
+from pathlib import Path
+from runpy import run_path
+
+from minitx.learn import check
+
+
+def test_{name}():
+    answer = run_path(str(Path(__file__).with_name("{name}.py")))
+    result = check.{name}({answers})
+    assert result, str(result)
+'''
+
+
+def exercise_files(exercise):
+    """Return what `minitx learn new` writes for an exercise.
+
+    Parameters
+    ----------
+    exercise : Exercise
+
+    Returns
+    -------
+    dict
+        Name of a file -> its text: first the stub, with what it imports and the hint as a comment, then its test.
+
+    Examples
+    --------
+    >>> list(exercise_files(EXERCISES["way_back"]))
+    ['way_back.py', 'test_way_back.py']
+    """
+    stub = textwrap.dedent(exercise.stub).strip()
+    name = exercise.name
+    return {
+        f"{name}.py": STUB_FILE.format(
+            name=name,
+            notebook=exercise.notebook,
+            setup=exercise.setup.strip(),
+            gap="\n" if exercise.arguments else "",
+            stub=stub,
+            hint=textwrap.fill(" ".join(exercise.hint.split()), 100, initial_indent="# ", subsequent_indent="# "),
+        ),
+        f"test_{name}.py": TEST_FILE.format(
+            name=name, answers=", ".join(f'answer["{asked}"]' for asked in exercise.asked)
+        ),
+    }
+
+
+def write_exercise(name, folder, force=False):
+    """Write the stub of an exercise and its test into a folder.
+
+    Parameters
+    ----------
+    name : str
+        A name of `EXERCISES`.
+    folder : pathlib.Path
+        A folder that exists.
+    force : bool
+        Overwrite files that are there already: whatever was solved in them is lost.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Stub and test.
+
+    Raises
+    ------
+    FileExistsError
+        If there is such a file and `force` is not set; nothing is written then.
+    """
+    files = {Path(folder) / file: text for file, text in exercise_files(EXERCISES[name]).items()}
+    taken = [path.name for path in files if path.exists()]
+    if taken and not force:
+        raise FileExistsError(f"{' and '.join(taken)} in {str(folder)!r} would be overwritten; --force does so")
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8")
+    return list(files)
+
+
+def exercise_list():
+    """Return a table of all exercises, notebook by notebook: name, and what is to be returned or found.
+
+    Returns
+    -------
+    str
+        Several lines.
+
+    Examples
+    --------
+    >>> print(exercise_list())
+    notebook 00
+      way_back              Return the gradients of the last value of a graph by all its values: ...
+    ...
+    """
+    lines = []
+    for exercise in EXERCISES.values():
+        heading = f"notebook {exercise.notebook}"
+        if heading not in lines:
+            lines.append(heading)
+        lines.append(f"  {exercise.name:<21} {_asked_for(exercise)}")
+    return "\n".join(lines)
+
+
+def _asked_for(exercise):
+    """Return the first line of the stub's docstring, or the names that want a value."""
+    last = ast.parse(textwrap.dedent(exercise.stub)).body[-1]
+    told = ast.get_docstring(last) if exercise.arguments else None
+    return textwrap.shorten(told.splitlines()[0], 96, placeholder=" ...") if told else ", ".join(exercise.asked)
