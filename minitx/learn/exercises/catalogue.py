@@ -3,6 +3,7 @@
 from minitx.learn.exercises.attention import ATTENTION_EXERCISES
 from minitx.learn.exercises.autograd import AUTOGRAD_EXERCISES
 from minitx.learn.exercises.boxes import BOXES_EXERCISES
+from minitx.learn.exercises.hungarian import HUNGARIAN_EXERCISES
 
 
 def exercises_by_name(*topics):
@@ -43,4 +44,5 @@ EXERCISES = exercises_by_name(
     AUTOGRAD_EXERCISES,
     ATTENTION_EXERCISES,
     BOXES_EXERCISES,
+    HUNGARIAN_EXERCISES,
 )
