@@ -4,6 +4,7 @@ from minitx.learn.exercises.attention import ATTENTION_EXERCISES
 from minitx.learn.exercises.autograd import AUTOGRAD_EXERCISES
 from minitx.learn.exercises.boxes import BOXES_EXERCISES
 from minitx.learn.exercises.hungarian import HUNGARIAN_EXERCISES
+from minitx.learn.exercises.recurrent import RECURRENT_EXERCISES
 
 
 def exercises_by_name(*topics):
@@ -42,6 +43,7 @@ def exercises_by_name(*topics):
 
 EXERCISES = exercises_by_name(
     AUTOGRAD_EXERCISES,
+    RECURRENT_EXERCISES,
     ATTENTION_EXERCISES,
     BOXES_EXERCISES,
     HUNGARIAN_EXERCISES,
