@@ -25,6 +25,7 @@ __all__ = [
     "autograd",
     "concatenate",
     "einsum",
+    "explain",
     "functional",
     "manual_seed",
     "matmul",
@@ -41,7 +42,7 @@ __all__ = [
 
 
 def __getattr__(name):
-    """Load `profile` when it is asked for: it knows rooms that most programs do not need."""
-    if name == "profile":
-        return importlib.import_module("minitx.learn").profile
+    """Load `explain` and `profile` when they are asked for: they know rooms that most programs do not need."""
+    if name in ("explain", "profile"):
+        return getattr(importlib.import_module("minitx.learn"), name)
     raise AttributeError(f"module 'minitx' has no attribute {name!r}")

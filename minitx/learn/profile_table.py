@@ -4,6 +4,8 @@ Times are in ms. What takes less than half a percent of the time is left out, so
 Notebook: 08.
 """
 
+from minitx.learn.tables import lined_up
+
 SMALLEST_SHARE = 0.005
 
 
@@ -54,10 +56,10 @@ def profile_table(profiled):
     threads = "1 thread" if profiled.threads == 1 else f"{profiled.threads} threads, whose times are added up"
     share = everything.products / everything.flops if everything.flops else 0
     head = f"{1e3 * profiled.seconds:.2f} ms in {threads}, {everything.flops / scale:,.2f} {unit}"
-    lines = [f"{head}, {share:.0%} of them in matrix products (times in ms)", "", *_lined_up(ops)]
+    lines = [f"{head}, {share:.0%} of them in matrix products (times in ms)", "", *lined_up(ops)]
     if not profiled.ops:
         lines += ["", "No op ran on a Tensor: plain NumPy is not seen, and a generator does nothing until it is asked."]
-    return "\n".join(lines + (["", *_lined_up(modules)] if len(modules) > 1 else []))
+    return "\n".join(lines + (["", *lined_up(modules)] if len(modules) > 1 else []))
 
 
 def _numbers(row, seconds, whole, scale):
@@ -72,12 +74,3 @@ def _numbers(row, seconds, whole, scale):
 
 def _times(seconds, whole):
     return f"{1e3 * seconds:.2f}", f"{seconds / whole:.0%}" if whole else ""
-
-
-def _lined_up(rows):
-    """Pad the first cell of every row to the right and all others to the left; short rows end early."""
-    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(len(rows[0]))]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]).rstrip()
-        for row in rows
-    ]

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from minitx.autograd.watching import watch_ops
 from minitx.learn.costs import OpCost, backward_cost, forward_cost
 from minitx.learn.profile_table import profile_table
+from minitx.learn.tables import modules_around
 from minitx.nn.module import Module
 from minitx.training.optimizers import Optimizer
 
@@ -223,7 +224,7 @@ class _Watch:
     def see_op(self, stage, node, seconds):
         started = perf_counter()
         if stage == "forward":
-            place = self.places[node.birth] = self.place_of(_modules_around(sys._getframe(1)))
+            place = self.places[node.birth] = self.place_of(modules_around(sys._getframe(1)))
             cost = forward_cost(node.op, node.values, node.options, node.output)
         else:
             place = self.places.get(node.birth, ())  # of a graph that is older than the profile nothing is known
@@ -258,18 +259,6 @@ def _most_at_once(spans):
     for _, change in changes:
         working.append(working[-1] + change)
     return max(1, *working)
-
-
-def _modules_around(frame):
-    """List the modules whose methods are running in `frame` and those that called it, outermost first."""
-    found = []
-    while frame is not None:
-        if frame.f_code.co_argcount and frame.f_code.co_varnames[0] == "self":
-            owner = frame.f_locals.get("self")
-            if isinstance(owner, Module) and not (found and found[-1] is owner):
-                found.append(owner)
-        frame = frame.f_back
-    return found[::-1]
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from minitx.plot.comparison import draw_comparison
 from minitx.plot.connectivity import draw_connectivity
 from minitx.plot.detection import draw_detections
 from minitx.plot.detection_attention import draw_object_attention, draw_point_attention
+from minitx.plot.explanation import draw_explanation
 from minitx.plot.graphs import draw_graph
 from minitx.plot.guesses import draw_guesses
 from minitx.plot.masks import draw_masks
@@ -70,6 +71,7 @@ __all__ = [
     "draw_detections",
     "draw_encoder_decoder",
     "draw_film_strip",
+    "draw_explanation",
     "draw_gallery",
     "draw_gradient_check",
     "draw_gradient_flow",

@@ -88,6 +88,36 @@ PROFILED = SimpleNamespace(
     ],
 )
 
+
+def explained(name, level, entering, leaving, modules=1, calls=1, note="", finite=True, parameters=0, flops=0):
+    return SimpleNamespace(
+        name=name.partition(":")[0],
+        kind=name.partition(": ")[2] or name,
+        level=level,
+        entering=entering,
+        leaving=leaving,
+        modules=modules,
+        calls=calls,
+        note=note,
+        finite=finite,
+        changed=entering[:1] != leaving[:1],
+        parameters=parameters,
+        flops=flops,
+        thumbnail=None if note else np.random.default_rng(level).normal(size=(8, 16)),
+    )
+
+
+EXPLAINED = [
+    explained("DETR", 0, ["(2, 3, 32, 32)"], ["pred_logits (2, 5, 11)", "pred_boxes (2, 5, 4)"], flops=3829340),
+    explained("backbone: Conv2d", 1, ["(2, 3, 32, 32)"], ["(2, 16, 8, 8)"], parameters=1576, flops=489470),
+    explained(
+        "layers.0-5: DetrDecoderLayer", 1, ["(2, 5, 16)", "2 x (2, 64, 16)"], ["(2, 5, 16)"], 6, 1, "", True, 9344
+    ),
+    explained("dropout: Dropout", 2, ["(2, 5, 16)"], ["(2, 5, 16)"], calls=3),
+    explained("head: Linear", 1, ["(2, 5, 16)"], ["(2, 5, 11)"], finite=False, parameters=187, flops=10890),
+    explained("query_embed: Embedding", 1, [], [], note="weights used", parameters=80),
+]
+
 FIGURES = {
     "attention": lambda **o: plot.draw_attention(softmax_rows(9, 9), WORDS, title="One head", **o),
     "attention, many tokens": lambda **o: plot.draw_attention(softmax_rows(65, 65), **o),
@@ -262,6 +292,12 @@ FIGURES = {
     "encoding": lambda **o: plot.draw_positional_encoding(SINUSOIDS, **o),
     "readings": lambda: plot.draw_readings(
         digits(7), np.full(7, 9), np.array([9, 9, 9, 9, 9, 3, 4]), softmax_rows(7, 4, 4, 4), "5 of 7 read right"
+    ),
+    "explanation": lambda: plot.draw_explanation(SimpleNamespace(rows=EXPLAINED[:4], trouble="", thumbnails=False)),
+    "explanation with trouble": lambda: plot.draw_explanation(
+        SimpleNamespace(
+            rows=EXPLAINED, trouble="nan at (0, 3) of weight head.weight.\nSo it was before.", thumbnails=True
+        )
     ),
     "profile": lambda: plot.draw_profile(PROFILED),
     "profile without modules": lambda: plot.draw_profile(

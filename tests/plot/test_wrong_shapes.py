@@ -324,6 +324,10 @@ CASES = {
         "expected (S,) with S = 3",
     ),
     "signs of derivatives": (lambda: plot.draw_sequential_jacobian(-matrix, 1), "sizes holds -1, expected no negative"),
+    "an explanation of nothing": (
+        lambda: plot.draw_explanation(SimpleNamespace(rows=[], trouble="", thumbnails=False)),
+        "draw_explanation: there is no row",
+    ),
     "a profile of nothing": (
         lambda: plot.draw_profile(SimpleNamespace(seconds=1, threads=1, ops=[], modules=[])),
         "none of 0 ops takes 0.01 of the time",
