@@ -128,7 +128,8 @@ def _between_arrays(expected, found, tolerance, name):
         return None
     place = tuple(map(int, np.argwhere(wrong)[0]))
     where = f" at [{', '.join(map(str, place))}]" if place else ""
-    text = f"{name} is {_number_told(found[place])}{where}, expected {_number_told(expected[place])}"
+    here, there = _numbers_told(found[place], expected[place])
+    text = f"{name} is {here}{where}, expected {there}"
     return Disagreement("values", text, _general_mistake(expected, found, tolerance))
 
 
@@ -152,8 +153,13 @@ def _general_mistake(expected, found, tolerance):
     return ""
 
 
-def _number_told(value):
-    return f"{value:.5g}" if isinstance(value, np.floating) else str(value)
+def _numbers_told(*values):
+    """Write numbers with five digits, or with as many as it takes to tell them apart."""
+    for digits in (5, 7, 9, 17):
+        told = [f"{value:.{digits}g}" if isinstance(value, np.floating) else str(value) for value in values]
+        if len(set(told)) > 1:
+            break
+    return told
 
 
 def _listed(keys):

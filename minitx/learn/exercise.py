@@ -204,7 +204,8 @@ class Exercise:
         covered = [] if self.answer is None else [f"shapes and values ({', '.join(self.cases)})"]
         covered += self.invariants
         if self.gradient == "pullback":
-            covered.append(f"pullback to {', '.join(self.arguments)}")
+            count = len(self._outcome(self.answer, next(iter(self.cases)), SEEDS[0]).gradients)
+            covered.append(f"pullback to {', '.join(self.arguments[:count])}")
         elif self.gradient:
             covered.append("gradient")
         return covered
@@ -372,6 +373,7 @@ def _advice(likely):
 
 
 def _value_told(value):
+    value = value.data if isinstance(value, Tensor) else value
     text = np.array2string(value, precision=4) if isinstance(value, np.ndarray) else repr(value)
     return text if len(text) <= 60 else f"a value of type {type(value).__name__}"
 

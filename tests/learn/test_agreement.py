@@ -59,7 +59,7 @@ def test_the_same(expected, found):
         ([1, 2, 3], [1, 2, 4], "values", "is 4 at [2], expected 3"),
         (np.array([0.0, 1.0]), np.array([0.0, np.nan]), "values", "is nan at [1], expected 1"),
         (np.array([0.0, np.inf]), np.array([0.0, 1e300]), "values", "expected inf"),
-        (1.0, 1.00001, "values", "is 1, expected 1"),
+        (1.0, 1.00001, "values", "is 1.00001, expected 1"),
         ("a", b"a", "values", "expected 'a'"),
     ],
 )

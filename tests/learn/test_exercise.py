@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -85,6 +87,8 @@ def test_right_answer_is_told_what_was_covered():
         "scale: right. Covered: shapes and values (some rows, one row), zeros stay zeros, pullback to x, weight, "
         "on 3 fresh inputs."
     )
+    with_a_setting = replace(SCALE, stub="def my_scale(x, weight, eps=0.0): ...")
+    assert "pullback to x, weight, on" in repr(with_a_setting.check(right_scale))
 
 
 @pytest.mark.parametrize(
@@ -191,6 +195,8 @@ def test_gradients_through_tensors():
     assert CUBE.check(lambda x: x * x * x)
     assert "records nothing" in told(CUBE, lambda x: Tensor(x.numpy() ** 3))
     assert "right forward, wrong backward" in told(CUBE, lambda x: x * x * x.detach())
+    number = replace(CUBE, cases={"a number": lambda random: (np.array(1.5),)})
+    assert "wrong values for x = 1.5: the result is 2.25, expected 3.375." in told(number, lambda x: x * x)
 
 
 def test_numbers():
