@@ -3,8 +3,13 @@
 from minitx.learn.exercises.attention import ATTENTION_EXERCISES
 from minitx.learn.exercises.autograd import AUTOGRAD_EXERCISES
 from minitx.learn.exercises.boxes import BOXES_EXERCISES
+from minitx.learn.exercises.detr import DETR_EXERCISES
+from minitx.learn.exercises.detr_taken_apart import DETR_TAKEN_APART_EXERCISES
 from minitx.learn.exercises.hungarian import HUNGARIAN_EXERCISES
+from minitx.learn.exercises.positions import POSITIONS_EXERCISES
 from minitx.learn.exercises.recurrent import RECURRENT_EXERCISES
+from minitx.learn.exercises.transformer import TRANSFORMER_EXERCISES
+from minitx.learn.exercises.writing import WRITING_EXERCISES
 
 
 def exercises_by_name(*topics):
@@ -44,7 +49,12 @@ def exercises_by_name(*topics):
 EXERCISES = exercises_by_name(
     AUTOGRAD_EXERCISES,
     RECURRENT_EXERCISES,
+    WRITING_EXERCISES,
     ATTENTION_EXERCISES,
+    POSITIONS_EXERCISES,
+    TRANSFORMER_EXERCISES,
     BOXES_EXERCISES,
     HUNGARIAN_EXERCISES,
+    DETR_EXERCISES,
+    DETR_TAKEN_APART_EXERCISES,
 )
