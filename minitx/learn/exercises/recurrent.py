@@ -8,7 +8,7 @@ from minitx.learn.exercise import Exercise
 from minitx.nn.recurrent import rnn_layer
 
 
-def _field(kernel_sizes, dilations):
+def _seen_steps(kernel_sizes, dilations):
     return 1 + sum((size - 1) * dilation for size, dilation in zip(kernel_sizes, dilations))
 
 
@@ -27,20 +27,20 @@ def my_receptive_field(kernel_sizes, dilations):
 ''',
     hint=r"One layer reaches $(k-1)\cdot$dilation steps back. How far back does the *first* layer see from where "
     "the second already looks back? And the present step is seen, too.",
-    answer=_field,
+    answer=_seen_steps,
     cases={
         "no dilation": lambda random: (random.integers(2, 6, 3).tolist(), [1, 1, 1]),
         "dilations that double": lambda random: ([2] * 5, [1, 2, 4, 8, 16]),
         "sizes and dilations drawn at random": _random_stack,
     },
     mistakes={
-        "the present step is forgotten": lambda sizes, dilations: _field(sizes, dilations) - 1,
+        "the present step is forgotten": lambda sizes, dilations: _seen_steps(sizes, dilations) - 1,
         "every layer adds k steps, but k - 1 of them are new": lambda sizes, dilations: (
             1 + sum(size * dilation for size, dilation in zip(sizes, dilations))
         ),
-        "the dilations are left out": lambda sizes, dilations: _field(sizes, [1] * len(sizes)),
+        "the dilations are left out": lambda sizes, dilations: _seen_steps(sizes, [1] * len(sizes)),
         "the fields of the layers are multiplied, but what they reach back adds up": lambda sizes, dilations: math.prod(
-            _field([size], [dilation]) for size, dilation in zip(sizes, dilations)
+            _seen_steps([size], [dilation]) for size, dilation in zip(sizes, dilations)
         ),
     },
 )
