@@ -199,7 +199,7 @@ bits_per_character = Exercise(
     notebook="02",
     stub='''
 def my_bits_per_character(log_p, characters):
-    """Return the bits per character of a text that has so many; log_p (T,) holds the natural logarithm for each token."""
+    """Return the bits per character of a text that has so many; log_p (T,): natural logarithms, one for each token."""
     ...
 ''',
     hint=r"The surprise of a token is $-\log_2 p$, and $\log_2 p = \ln p / \ln 2$. The characters share the sum "
