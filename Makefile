@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 RUN := "$(BIN)/python"
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lab notebooks check-notebooks lint format bench bench-smoke parity clean
+.PHONY: help demo test lab notebooks check-notebooks docs check-docs lint format bench bench-smoke parity clean
 
 help:
 	@echo "make demo         train a Vision Transformer on real digits and draw what it learned (minitx-demo/)"
@@ -19,6 +19,7 @@ help:
 	@echo "make lab          open the lecture notebooks in JupyterLab"
 	@echo "make notebooks    execute every notebook and write its outputs in place"
 	@echo "make check-notebooks   execute every notebook and write nothing"
+	@echo "make docs         make the site, build/site/index.html; make check-docs reads it in a real browser (chromium)"
 	@echo "make parity       compare with PyTorch, SciPy and others (installs them; TORCH=torch==2.13.0 picks a version)"
 	@echo "make bench        measure the speed and write docs/performance.md; make bench-smoke only tries that it runs"
 	@echo "make lint         check the style; make format mends it"
@@ -40,6 +41,13 @@ notebooks: $(VENV)/.installed-test
 check-notebooks: $(VENV)/.installed-test
 	$(RUN) notebooks/execute.py
 
+docs: $(VENV)/.installed-docs
+	$(RUN) -m sphinx -q -E -W --keep-going -c docs -d build/doctrees . build/site
+	@echo "made: build/site/index.html"
+
+check-docs: docs $(VENV)/.installed-test $(VENV)/.installed-lab $(VENV)/.installed-browser
+	MINITX_BROWSER=required $(RUN) -m pytest -s tests/test_site.py
+
 parity: $(VENV)/.installed-test
 	$(INSTALL) --editable ".[parity]" "$(TORCH)"
 	$(RUN) -m pytest -m parity tests
@@ -59,7 +67,7 @@ format: $(VENV)/.installed-dev
 	$(RUN) -m ruff format
 
 clean:
-	rm -rf "$(VENV)" build dist minitx.egg-info .pytest_cache .hypothesis .ruff_cache
+	rm -rf "$(VENV)" build dist minitx.egg-info .pytest_cache .hypothesis .ruff_cache docs/api
 	find minitx tests notebooks benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # An installation is renewed only when its recipe changed; the sources themselves are used in place.

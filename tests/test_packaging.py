@@ -88,7 +88,7 @@ def test_wheel_says_what_it_is_and_needs(wheel):
     assert {re.match(r"[\w-]+", line).group() for line in needs} == {"numpy", "matplotlib", "threadpoolctl", "tqdm"}
     assert "numpy>=2.0" in needs
     assert metadata["Requires-Python"] == ">=3.10"
-    assert set(metadata.get_all("Provides-Extra")) == {"lab", "test", "parity", "dev"}
+    assert set(metadata.get_all("Provides-Extra")) == {"lab", "test", "parity", "docs", "browser", "dev"}
     assert any(name.endswith("LICENSE") for name in files.namelist())
 
 

@@ -1,5 +1,6 @@
 """What the README and the other pages name exists: files, make targets, commands, extras."""
 
+import argparse
 import configparser
 import re
 from pathlib import Path
@@ -8,9 +9,10 @@ import pytest
 
 import minitx
 from minitx.cli import build_parser
+from minitx.learn.eject import ejectable_name
 
 CHECKOUT = Path(minitx.__file__).parents[1]
-PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md")), CHECKOUT / "notebooks" / "README.md"]
+PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md")), CHECKOUT / "notebooks" / "README.md"]
 
 
 def missing_files(text, folder):
@@ -28,23 +30,56 @@ def code_of(text):
     return "\n".join(blocks + re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text))
 
 
+def unknown_part(words, parser=None):
+    """Return the first word of a command line that minitx would not take, or None; NAME in capitals may be anything."""
+    parser = parser or build_parser()
+    places = [action for action in parser._actions if not action.option_strings]
+    words = list(words)
+    while words:
+        word = words.pop(0)
+        if word.startswith("-"):
+            option = parser._option_string_actions.get(word.partition("=")[0])
+            if option is None:
+                return word
+            if option.nargs is None and "=" not in word:
+                words[:1] = []  # its value
+        elif not places:
+            return word
+        elif (place := places.pop(0)).choices is not None:
+            return word if word not in place.choices else unknown_part(words, place.choices[word])
+        elif not is_taken(word, place):
+            return word
+    return None
+
+
+def is_taken(word, place):
+    """Whether a word may stand in this place of a command line."""
+    known = ejectable_name if place.dest == "module" else place.type or str
+    try:
+        known(word)
+    except (argparse.ArgumentTypeError, ValueError):
+        return word.partition(".")[0].isupper()
+    return True
+
+
 def missing_commands(text):
-    """List the make targets, minitx commands and extras that a page names and that do not exist."""
+    """List the make targets, minitx commands with their options, and extras that a page names and that do not exist."""
     code = code_of(text)
     makefile = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
     metadata = configparser.ConfigParser()
     metadata.read(CHECKOUT / "setup.cfg", encoding="utf-8")
     known = {
         "make": set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE)),
-        "minitx": set(re.findall(r"^    ([a-z]+) ", build_parser().format_help(), re.MULTILINE)),
         "extra": set(metadata["options.extras_require"]),
     }
     named = {
         "make": re.findall(r"^make ([a-z][a-z-]*)", code, re.MULTILINE),
-        "minitx": re.findall(r"\bminitx (?!-)(\w+)", code),
         "extra": re.findall(r"\.\[(\w+)\]", code),
     }
-    return [f"{kind} {word}" for kind, words in named.items() for word in words if word not in known[kind]]
+    missing = [f"{kind} {word}" for kind, words in named.items() for word in words if word not in known[kind]]
+    lines = [line.partition("#")[0].split() for line in re.findall(r"\bminitx ([^\n]*)", code)]
+    parts = [(words, unknown_part(words)) for words in lines]
+    return missing + [f"minitx {' '.join(words[: words.index(part) + 1])}" for words, part in parts if part is not None]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
@@ -62,8 +97,8 @@ def test_readme_names_the_two_commands_first():
     assert len(rows) >= 10
 
 
-def test_overview_has_a_row_for_every_room_with_what_it_may_use():
-    text = (CHECKOUT / "docs" / "index.md").read_text(encoding="utf-8")
+def test_architecture_has_a_row_for_every_room_with_what_it_may_use():
+    text = (CHECKOUT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rooms = {path.parent.name for path in (CHECKOUT / "minitx").glob("*/__init__.py")}
     assert rooms == set(re.findall(r"^\| `minitx/(\w+)` \| .* \| .* \|$", text, re.MULTILINE))
 
@@ -84,6 +119,17 @@ def test_every_notebook_stands_in_the_pages_that_list_them(page):
         ("run `make supper`", "make supper"),
         ("```sh\nmake test\nmake supper  # now\n```", "make supper"),
         ("run `.venv/bin/minitx supper`", "minitx supper"),
+        ("run `minitx demo --supper`", "minitx demo --supper"),
+        ("run `minitx demo --epochs 5 --supper`", "minitx demo --epochs 5 --supper"),
+        ("run `minitx train supper`", "minitx train supper"),
+        ("run `minitx learn old attention`", "minitx learn old"),
+        ("run `minitx learn new supper`", "minitx learn new supper"),
+        (
+            "```sh\nminitx learn new NAME --force  # now\nminitx learn new NAME --list\n```",
+            "minitx learn new NAME --list",
+        ),
+        ("run `minitx eject supper`", "minitx eject supper"),
+        ("run `minitx eject attention --with-tests`", "minitx eject attention --with-tests"),
         ('`pip install -e ".[supper]"`', "extra supper"),
     ],
 )
@@ -93,6 +139,8 @@ def test_what_does_not_exist_is_noticed(text, complaint):
 
 def test_what_exists_is_not_complained_about():
     text = (
-        '[a](README.md) `minitx/cli.py` `make test` `minitx demo --epochs 5` `minitx --help` `pip install -e ".[lab]"`'
+        '[a](README.md) `minitx/cli.py` `make test` `minitx demo --epochs 5` `minitx --help` `pip install -e ".[lab]"` '
+        "`minitx train detr --out=here` `minitx train NAME --resume` `minitx detect PICTURE.png` `minitx learn` "
+        "`minitx learn new attention -o here` `minitx eject attention -o DIR --with-test` `minitx eject --list`"
     )
     assert missing_files(text, CHECKOUT) + missing_commands(text) == []
