@@ -57,7 +57,7 @@ def is_taken(word, place):
     known = ejectable_name if place.dest == "module" else place.type or str
     try:
         known(word)
-    except (argparse.ArgumentTypeError, ValueError):
+    except (argparse.ArgumentTypeError, LookupError):
         return word.partition(".")[0].isupper()
     return True
 
