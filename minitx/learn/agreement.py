@@ -48,6 +48,8 @@ def disagreement(expected, found, tolerance=1e-6, name="the result"):
     >>> disagreement(np.ones(3), -np.ones(3)).likely
     'the sign is the wrong way round'
     """
+    if isinstance(expected, tuple) and any(getattr(part, "ndim", 0) for part in expected):
+        return _between_sequences(expected, found, tolerance, name)  # several results, each with a scale of its own
     expected, found = in_arrays(expected), in_arrays(found)
     if isinstance(expected, dict):
         return _between_dicts(expected, found, tolerance, name)

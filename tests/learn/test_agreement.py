@@ -54,6 +54,7 @@ def test_the_same(expected, found):
         ({"a": 1}, {"b": 1}, "shape", "has the keys 'b', expected 'a'"),
         ({"a": 1}, [1], "shape", "expected a dict"),
         ((np.ones(2), "a"), (np.ones(2),), "shape", "has 1 parts, expected 2"),
+        ((np.ones(2), np.zeros(2)), [[1, 1], [0, 1]], "values", "the result[1] is 1 at [1], expected 0"),
         ((np.ones(2), "a"), 5, "shape", "is 5"),
         ((np.ones(2), "a"), (np.ones(2), "b"), "values", "the result[1] is 'b', expected 'a'"),
         ([1, 2, 3], [1, 2, 4], "values", "is 4 at [2], expected 3"),

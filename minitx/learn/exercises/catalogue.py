@@ -2,7 +2,10 @@
 
 from minitx.learn.exercises.attention import ATTENTION_EXERCISES
 from minitx.learn.exercises.autograd import AUTOGRAD_EXERCISES
+from minitx.learn.exercises.bert_gpt import BERT_GPT_EXERCISES
 from minitx.learn.exercises.boxes import BOXES_EXERCISES
+from minitx.learn.exercises.captioning import CAPTIONING_EXERCISES
+from minitx.learn.exercises.complexity import COMPLEXITY_EXERCISES
 from minitx.learn.exercises.detr import DETR_EXERCISES
 from minitx.learn.exercises.detr_taken_apart import DETR_TAKEN_APART_EXERCISES
 from minitx.learn.exercises.hungarian import HUNGARIAN_EXERCISES
@@ -50,9 +53,12 @@ EXERCISES = exercises_by_name(
     AUTOGRAD_EXERCISES,
     RECURRENT_EXERCISES,
     WRITING_EXERCISES,
+    CAPTIONING_EXERCISES,
     ATTENTION_EXERCISES,
     POSITIONS_EXERCISES,
     TRANSFORMER_EXERCISES,
+    COMPLEXITY_EXERCISES,
+    BERT_GPT_EXERCISES,
     BOXES_EXERCISES,
     HUNGARIAN_EXERCISES,
     DETR_EXERCISES,
