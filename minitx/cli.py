@@ -1,5 +1,5 @@
-"""The command line: `minitx demo` and `minitx train` run experiments, `minitx detect` finds digits in a picture, and
-`minitx lab` opens the lecture notebooks.
+"""The command line: `minitx demo` and `minitx train` run experiments, `minitx detect` finds digits in a picture,
+`minitx lab` opens the lecture notebooks, `minitx learn` starts an exercise and `minitx eject` copies a module out.
 
 Wrong use ends with one line on standard error and exit code 2, an interruption with exit code 130.
 """
@@ -14,11 +14,21 @@ import shlex
 import shutil
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 from minitx import __version__
 from minitx.data.digit_scenes import DIGIT_WORDS
 from minitx.data.image_files import read_image
+from minitx.learn.eject import (
+    ON_ARRAYS,
+    ejectable,
+    ejectable_name,
+    ejected_source,
+    ejected_test,
+    headline,
+    stem_of,
+)
 from minitx.learn.exercises.catalogue import EXERCISES
 from minitx.learn.starting import exercise_list, write_exercise
 from minitx.plot.detection import draw_detections
@@ -65,6 +75,7 @@ examples:
   minitx detect scene.png       find the handwritten digits in a picture
   minitx lab                    step through the lecture notebooks
   minitx learn new rms_norm     start an exercise of the notebooks as a file, with its test
+  minitx eject attention        copy a module with all that it needs to one file
   minitx demo --help            the options of one command
 """
 
@@ -318,6 +329,35 @@ def learn(arguments):
     print(f"written: {stub} and {test}\nnext: fill in {stub.name}, then run: pytest {test}")
 
 
+def eject(arguments):
+    """Run `minitx eject NAME`: copy a module to one file; or `minitx eject --list`: list what can be taken."""
+    if arguments.listed:
+        width = shutil.get_terminal_size().columns
+        for name in ejectable():
+            lines = f"{ejected_source(name).count(chr(10)):,}"
+            about = textwrap.shorten(headline(name), max(width - 40, 20), placeholder=" ...")
+            print(f"{name:<28} {lines:>5} lines  {about}")
+        return
+    if arguments.module is None:
+        raise CommandError("which module? NAME is missing; `minitx eject --list` lists them")
+    try:
+        name = ejectable_name(arguments.module)
+    except LookupError as error:
+        raise CommandError(str(error)) from None
+    texts = {f"{stem_of(name)}.py": ejected_source(name)}
+    if arguments.with_test:
+        texts[f"test_{stem_of(name)}.py"] = ejected_test(name)
+    folder = writable_folder(arguments.out)
+    there = [str(folder / file) for file in texts if (folder / file).exists()]
+    if there and not arguments.force:
+        raise CommandError(
+            f"{' and '.join(there)} would be overwritten; --force does that, -o DIR takes another folder"
+        )
+    for file, text in texts.items():
+        (folder / file).write_text(text, encoding="utf-8", newline="\n")
+        print(f"written: {folder / file} ({text.count(chr(10)):,} lines)")
+
+
 PICTURE_ENDINGS = (".png", ".pdf", ".svg")
 TRAIN_OPTIONS = ("seed", "epochs", "out", "resume", "quiet")
 
@@ -341,7 +381,12 @@ def build_parser():
         "--version", action="version", version=f"minitx {__version__}", help="print the version and exit"
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="name", required=True)
+    for add_command in (_add_demo, _add_train, _add_detect, _add_lab, _add_learn, _add_eject):
+        add_command(commands)
+    return parser
 
+
+def _add_demo(commands):
     demo_parser = commands.add_parser(
         "demo",
         help="train a Vision Transformer on real handwritten digits and draw what it learned",
@@ -362,6 +407,8 @@ def build_parser():
     recipe = inspect.signature(vit_digits.run).parameters
     demo_parser.set_defaults(command=demo, **{name: parameter.default for name, parameter in recipe.items()})
 
+
+def _add_train(commands):
     train_parser = commands.add_parser(
         "train",
         help="train one of the other experiments; without a name, list them",
@@ -385,6 +432,8 @@ def build_parser():
     train_parser.add_argument("--quiet", action="store_true", help="print no progress")
     train_parser.set_defaults(command=train_recipe)
 
+
+def _add_detect(commands):
     detect_parser = commands.add_parser(
         "detect",
         help="find the handwritten digits in a picture",
@@ -408,6 +457,8 @@ def build_parser():
     )
     detect_parser.set_defaults(command=detect)
 
+
+def _add_lab(commands):
     lab_parser = commands.add_parser(
         "lab",
         help="open the lecture notebooks in JupyterLab",
@@ -418,6 +469,8 @@ def build_parser():
     )
     lab_parser.set_defaults(command=lab)
 
+
+def _add_learn(commands):
     learn_parser = commands.add_parser(
         "learn",
         help="list the exercises of the notebooks, or start one as a file",
@@ -438,7 +491,27 @@ def build_parser():
         "-o", "--out", type=Path, default=Path("."), metavar="DIR", help="folder to write to (default: here)"
     )
     new_parser.add_argument("--force", action="store_true", help="overwrite files that are there already")
-    return parser
+
+
+def _add_eject(commands):
+    eject_parser = commands.add_parser(
+        "eject",
+        help="copy a module with all that it needs to one file, for NumPy alone",
+        description="Copy a module with all that it uses to a single file that needs NumPy and nothing else: something "
+        "to read, to change and to hand in. Run the file, and it checks its gradients. The shortest is "
+        f"{ON_ARRAYS}: forward and pullback without the engine.",
+        allow_abbrev=False,
+    )
+    eject_parser.add_argument("module", nargs="?", metavar="NAME", help="which; `minitx eject --list` lists them")
+    eject_parser.add_argument(
+        "-o", "--out", type=Path, default=Path("."), metavar="DIR", help="folder to write to (default: here)"
+    )
+    eject_parser.add_argument("--with-test", action="store_true", help="write its test too, for pytest")
+    eject_parser.add_argument("--force", action="store_true", help="overwrite files that are there already")
+    eject_parser.add_argument(
+        "--list", action="store_true", dest="listed", help="list what can be taken, with the lines of each file"
+    )
+    eject_parser.set_defaults(command=eject)
 
 
 def main(arguments=None):

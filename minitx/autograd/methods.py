@@ -274,10 +274,18 @@ _METHODS = {
     "flatten": _flatten,
     "T": property(lambda self: transpose(self), doc="The axes in reverse order."),
     "backward": backward,
-    **{
-        op.__name__.rstrip("_"): op
-        for op in (sum_, mean, max_, min_, prod, var, std, cumsum, swapaxes, squeeze, clip, astype)
-    },
+    "sum": sum_,
+    "mean": mean,
+    "max": max_,
+    "min": min_,
+    "prod": prod,
+    "var": var,
+    "std": std,
+    "cumsum": cumsum,
+    "swapaxes": swapaxes,
+    "squeeze": squeeze,
+    "clip": clip,
+    "astype": astype,
     **{name: _on_values(name) for name in ("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__")},
     **{name: _on_values(name) for name in ("argmax", "argmin", "argsort", "any", "all")},
 }

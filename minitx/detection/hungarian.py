@@ -6,8 +6,8 @@ Columns have prices v_j <= 0, and row i compares its net costs cost[i, j] - v_j.
 cheapest for it, and every column without a row has price 0, no other assignment is better. Three steps lead there:
 
 1. *Greedy*: each row takes its cheapest column if that is free.
-2. *Bids*: a row without a column takes the one it likes best, whoever has it, and lowers its price v_j (which makes it
-   dearer) by what its second best would cost more. Quick at first; then rows fight in circles for the same few columns.
+2. *Bids*: a row without a column takes the one it likes best, whoever has it, and lowers its price v_j (which makes
+   it dearer) by what its second best would cost more. Quick at first; then rows fight in circles for a few columns.
 3. *Shortest augmenting paths* for the rows that are left: a Dijkstra search from a free row over the columns; the row
    on a column that is reached may move on, at the difference of its net costs. The search ends at a free column, all
    rows along the path move by one, and the prices of the columns reached change so that all rows are content again.

@@ -1,6 +1,6 @@
 """ResNet-50: a deep convolutional network whose blocks add to what is there, so that gradients pass through the sums.
 
-    block(x) = relu(x + conv1x1(conv3x3(conv1x1(x))))        each convolution followed by batch norm, ReLU between them
+    block(x) = relu(x + conv1x1(conv3x3(conv1x1(x))))      each convolution followed by batch norm, ReLU between them
 
 The first 1x1 kernel makes the channels few (the bottleneck), the last makes them many again, four times as many. Where
 a stage begins, the 3x3 kernel has stride 2, and a 1x1 kernel with stride 2 brings the x that is added to the new shape.

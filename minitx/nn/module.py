@@ -83,9 +83,8 @@ def is_shapes_only():
 
     Examples
     --------
-    >>> with shapes_only():
-    ...     is_shapes_only()
-    True
+    >>> is_shapes_only()
+    False
     """
     return _context.shapes_only
 

@@ -4,7 +4,7 @@ A point between four pixels gets their average, each weighted by how near it is 
 x₀₀ and β below it,
 
     y = (1-α)(1-β) x₀₀ + α(1-β) x₀₁ + (1-α)β x₁₀ + αβ x₁₁
-    dy/dx₀₀ = (1-α)(1-β), ...      dy/dα = (1-β)(x₀₁ - x₀₀) + β(x₁₁ - x₁₀)      dy/dβ = (1-α)(x₁₀ - x₀₀) + α(x₁₁ - x₀₁)
+    dy/dx₀₀ = (1-α)(1-β), ...    dy/dα = (1-β)(x₀₁ - x₀₀) + β(x₁₁ - x₁₀)    dy/dβ = (1-α)(x₁₀ - x₀₀) + α(x₁₁ - x₀₁)
 
 Resizing reads the points of a regular grid, so its axes are independent: Y = R X Cᵀ with two matrices of weights, and
 dL/dX = Rᵀ G C. Source: Jaderberg et al. 2015, equations 5 to 7; PyTorch's functions for arguments and conventions.
