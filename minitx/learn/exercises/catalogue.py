@@ -9,8 +9,10 @@ from minitx.learn.exercises.complexity import COMPLEXITY_EXERCISES
 from minitx.learn.exercises.detr import DETR_EXERCISES
 from minitx.learn.exercises.detr_taken_apart import DETR_TAKEN_APART_EXERCISES
 from minitx.learn.exercises.hungarian import HUNGARIAN_EXERCISES
+from minitx.learn.exercises.panoptic import PANOPTIC_EXERCISES
 from minitx.learn.exercises.positions import POSITIONS_EXERCISES
 from minitx.learn.exercises.recurrent import RECURRENT_EXERCISES
+from minitx.learn.exercises.tracking import TRACKING_EXERCISES
 from minitx.learn.exercises.transformer import TRANSFORMER_EXERCISES
 from minitx.learn.exercises.writing import WRITING_EXERCISES
 
@@ -63,4 +65,6 @@ EXERCISES = exercises_by_name(
     HUNGARIAN_EXERCISES,
     DETR_EXERCISES,
     DETR_TAKEN_APART_EXERCISES,
+    PANOPTIC_EXERCISES,
+    TRACKING_EXERCISES,
 )
