@@ -9,6 +9,7 @@ from minitx.learn.exercises.complexity import COMPLEXITY_EXERCISES
 from minitx.learn.exercises.detr import DETR_EXERCISES
 from minitx.learn.exercises.detr_taken_apart import DETR_TAKEN_APART_EXERCISES
 from minitx.learn.exercises.hungarian import HUNGARIAN_EXERCISES
+from minitx.learn.exercises.looking_inside import LOOKING_INSIDE_EXERCISES
 from minitx.learn.exercises.panoptic import PANOPTIC_EXERCISES
 from minitx.learn.exercises.positions import POSITIONS_EXERCISES
 from minitx.learn.exercises.recurrent import RECURRENT_EXERCISES
@@ -56,6 +57,7 @@ EXERCISES = exercises_by_name(
     RECURRENT_EXERCISES,
     WRITING_EXERCISES,
     CAPTIONING_EXERCISES,
+    LOOKING_INSIDE_EXERCISES,
     ATTENTION_EXERCISES,
     POSITIONS_EXERCISES,
     TRANSFORMER_EXERCISES,
