@@ -44,7 +44,7 @@ def slope_gap(loss, array, gradient, steps=(1e-5, 1e-7)):
     >>> slope_gap(lambda: (x**3).sum(), x, 2 * x**2) < GAP_ALLOWED
     False
     """
-    direction = np.random.default_rng(1).standard_normal(array.shape)
+    direction = np.random.default_rng(18).standard_normal(array.shape)
     before, parts, slopes = array.copy(), gradient * direction, []
     for step in steps:
         array[...] = before + step * direction
@@ -79,7 +79,7 @@ def tensor_gaps(function, *arrays):
     arguments = [Tensor(array, requires_grad=True) if array.dtype.kind == "f" else array for array in arrays]
     leaves = {f"argument {i}": argument for i, argument in enumerate(arguments) if isinstance(argument, Tensor)}
     leaves.update(getattr(function, "named_parameters", dict)())
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(17)  # no seed that a trial draws its inputs from
     cotangents = [random.standard_normal(output.shape) for output in tensors_in(function(*arguments))]
 
     def loss():
@@ -119,7 +119,7 @@ def pullback_gaps(function, *arrays):
     """
     arrays = [array.copy() for array in arrays]
     output, pullback = function(*arrays)
-    cotangent = np.random.default_rng(0).standard_normal(output.shape)
+    cotangent = np.random.default_rng(17).standard_normal(output.shape)
     return {
         f"argument {number}": slope_gap(lambda: (function(*arrays)[0] * cotangent).sum(), array, gradient)
         for number, (array, gradient) in enumerate(zip(arrays, pullback(cotangent)))

@@ -92,7 +92,7 @@ def _try_multihead_attention(x, random):
 
     yield "MultiheadAttention, piece by piece and at once", piece_by_piece, ()
     yield "MultiheadAttention, what it remembers", lambda: layer.look_up(x[:, :1], layer.remember(x), padding), ()
-    yield repr(layer), lambda: layer.state_dict(), ()
+    yield "its parameters, drawn at random", lambda: (repr(layer), layer.state_dict()), ()
 
 
 def try_local_attention():
@@ -187,8 +187,8 @@ def try_transformer():
         first, cache = module.extend(x[:, :2])
         return first, module.extend(x[:, 2:], cache), module(x, is_causal=True)
 
-    for module in (after, before, encoder):
-        yield f"{type(module).__name__}, piece by piece", lambda module=module: piece_by_piece(module), ()
+    for name, module in (("TransformerEncoderLayer", after), ("norm first", before), ("TransformerEncoder", encoder)):
+        yield f"{name}, piece by piece and at once", lambda module=module: piece_by_piece(module), ()
     yield "feed_forward_plainly", lambda: feed_forward_plainly(after, x), ()
     yield "activation_named", lambda: [activation_named(name, "trial").__name__ for name in ("relu", "gelu")], ()
     yield "check_depth", lambda: check_depth([None, None], encoder.layers, "trial"), ()
@@ -205,7 +205,7 @@ def try_transformer_decoder():
     for layer in (after, before):
         yield f"TransformerDecoderLayer, norm_first={layer.norm_first}", layer, (x, memory)
         yield (
-            "TransformerDecoderLayer, causal, with padding",
+            f"TransformerDecoderLayer, norm_first={layer.norm_first}, causal, with padding",
             lambda x, m, layer=layer: layer(x, m, tgt_is_causal=True, memory_key_padding_mask=padding),
             (x, memory),
         )

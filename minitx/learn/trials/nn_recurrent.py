@@ -48,11 +48,11 @@ def _try_recurrent_module(kind):
     """Try RNN, LSTM or GRU: one layer with its parameters, two layers from a given state, both directions."""
     manual_seed(0)
     x = np.random.default_rng(0).standard_normal((2, 4, 3))  # (B, T, I)
-    yield f"{kind.__name__}", kind(3, 2).astype(np.float64), (x,)
+    yield kind.__name__, kind(3, 2).astype(np.float64), (x,)
     deep = kind(3, 2, num_layers=2, bidirectional=True).astype(np.float64)
     yield f"{kind.__name__}, two layers, both directions", lambda x: deep(x, lengths=[4, 2]), (x,)
     yield f"{kind.__name__}, going on from a state", lambda x: deep(x, deep(x[:, :1])[1]), (x,)
-    yield repr(deep), lambda: deep.state_dict(), ()
+    yield "its parameters, drawn at random", lambda: (repr(deep), deep.state_dict()), ()
 
 
 def try_recurrent():
