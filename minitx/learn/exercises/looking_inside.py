@@ -23,7 +23,7 @@ forward_mode = Exercise(
     notebook="04",
     stub='''
 def my_push(function, x, v, h):
-    """Return J v, (m,), from two evaluations, a step h to each side; x and v (k,), J is the function's Jacobian at x."""
+    """Return J v, (m,), from two evaluations, a step h to each side; x and v (k,), J its Jacobian at x."""
     ...
 ''',
     hint="$J v$ is the derivative along the line $x + s v$, at $s = 0$. A nudge of $h v$ to either side.",
