@@ -1,0 +1,199 @@
+"""Exercises of notebook 24: panoptic quality by pencil and with void, the slope of dice, painting by score (D0 D1)."""
+
+from functools import partial
+
+import numpy as np
+
+from minitx.detection.panoptic import panoptic_quality
+from minitx.learn.exercise import Exercise
+from minitx.nn.activations import sigmoid
+from minitx.nn.softmax import softmax
+
+
+def _pq_of_maps(truth, guess):
+    as_dicts = [{"segments": m, "labels": np.zeros(m.max() + 1, int)} for m in (guess, truth)]
+    return float(panoptic_quality(as_dicts[:1], as_dicts[1:], is_thing=[True]).pq[0])
+
+
+def _pq_variant(truth, guess, void_counts=False, excuse=True, exact_half=False, share=0.5):
+    """Compute PQ of two maps with void; other switches make mistakes."""
+    known = np.ones_like(truth, bool) if void_counts else truth >= 0
+    overlaps, matched = [], set()
+    for number in range(truth.max() + 1):
+        for other in range(guess.max() + 1):
+            mine, its = truth == number, (guess == other) & known
+            overlap = (mine & its).sum() / (mine | its).sum()
+            if overlap > 0.5 or exact_half and overlap == 0.5:
+                overlaps.append(overlap)
+                matched.add(other)
+    alone = [other for other in range(guess.max() + 1) if other not in matched]
+    alarms = [other for other in alone if not excuse or (truth[guess == other] < 0).mean() <= 0.5]
+    misses = max(truth.max() + 1 - len(overlaps), 0)
+    return sum(overlaps) / (len(overlaps) + share * len(alarms) + share * misses)
+
+
+PQ_MISTAKES = {
+    "void counts in the unions, though nobody knows what is there": partial(_pq_variant, void_counts=True),
+    "a segment that lies on void is a false positive": partial(_pq_variant, excuse=False),
+    "an IoU of exactly one half is a match; it must be more": partial(_pq_variant, exact_half=True),
+    "false positives and misses count as a whole, not as a half": partial(_pq_variant, share=1),
+}
+
+
+def _maps_with_void(random, height=5, width=18):
+    """Draw two maps of one class whose borders differ, until every mistake shows; the truth has void, -1."""
+    while True:
+        truth = np.repeat([0, 1, 2, 3], [4, 4, 5, 5])[np.sort(random.integers(0, 18, width))]
+        guess = np.where(random.random(width) < 0.25, random.integers(0, 5, width), truth)
+        truth[guess == 4] = -1
+        truth[random.random(width) < 0.15] = -1
+        if set(truth) != {-1, 0, 1, 2, 3} or set(guess) != {0, 1, 2, 3, 4}:
+            continue
+        maps = np.tile(truth, (height, 1)), np.tile(guess, (height, 1))
+        if len({round(pq(*maps), 6) for pq in (_pq_variant, *PQ_MISTAKES.values())}) > len(PQ_MISTAKES):
+            return maps
+
+
+def _dice_slope(x, t, through_sigmoid=True, below=True, sign=1, smooth=1):
+    """Compute the slope of dice; other switches make mistakes."""
+    p = sigmoid(x)
+    s, n = p.sum() + t.sum() + smooth, 2 * (p * t).sum() + smooth
+    return sign * (p * (1 - p) if through_sigmoid else 1) * (below * n / s - 2 * t) / s
+
+
+def _mask_and_truth(random, height, width):
+    truth = np.zeros((height, width))
+    truth[1:-1, 2:5] = 1
+    return random.normal(size=(height, width)), truth
+
+
+def _painted(logits, masks, threshold, order=np.positive, heed=True, nothing_too=False, level=0):
+    """Paint masks one over the other, the surest last; other switches make mistakes."""
+    p = softmax(logits)
+    sure, classes = (p if nothing_too else p[:, :-1]).max(axis=1), p.argmax(axis=1)
+    canvas = np.full(masks.shape[1:], -1)
+    for q in np.argsort(order(sure), kind="stable"):
+        if (sure[q] > threshold or not heed) and (nothing_too or classes[q] < p.shape[1] - 1):
+            canvas[masks[q] > level] = classes[q]
+    return canvas
+
+
+def _painted_by_argmax(logits, masks, threshold):
+    """Make the mistake of giving each pixel to the largest mask."""
+    p = softmax(logits)
+    kept = np.flatnonzero((p.argmax(axis=1) < p.shape[1] - 1) & (p.max(axis=1) > threshold))
+    return p[kept].argmax(axis=1)[masks[kept].argmax(axis=0)]
+
+
+def _queries_that_paint(random, queries=8, classes=4, height=6, width=9):
+    """Draw logits, masks and a threshold until some are sure, some are not, and some say "no object"."""
+    while True:
+        logits = 2 * random.normal(size=(queries, classes + 1))
+        p = softmax(logits)
+        things = p.argmax(axis=1) < classes
+        sure = p.max(axis=1) > 0.6
+        if (things & sure).sum() >= 3 and (things & ~sure).any() and (~things & sure).any():
+            return logits, random.normal(-0.2, 1, (queries, height, width)), 0.6
+
+
+PANOPTIC_EXERCISES = [
+    Exercise(
+        name="pq",
+        notebook="24",
+        stub="""
+my_pq = ...
+""",
+        hint=r"""TP is 6. How many false positives, how many misses? Each counts a half.""",
+        answer=4.8 / 9,
+        mistakes={
+            "false positives and misses count as a whole, not as a half": 4.8 / 12,
+            "this is SQ, how well the found segments fit": 0.8,
+            "this is RQ, how many were found": 6 / 9,
+            "the misses are forgotten": 4.8 / 8,
+            "the false positives are forgotten": 4.8 / 7,
+        },
+    ),
+    Exercise(
+        name="cut_or_drop",
+        notebook="24",
+        stub="""
+my_two_halves, my_nothing, my_sixty_forty = ..., ..., ...
+""",
+        hint=r"""IoU of one half is no match. A match of IoU 0.6 with one false positive: $0.6 / (1 + \tfrac12)$.""",
+        answer=(0.0, 0.0, 0.4),
+        mistakes={
+            "a half is taken for a match; the IoU must be more than ½": (1 / 3, 0.0, 0.4),
+            "the piece of 40 pixels costs nothing, though it is a false positive": (0.0, 0.0, 0.6),
+            "the piece of 40 pixels costs a whole, not a half": (0.0, 0.0, 0.3),
+            "both pieces of 60 and 40 are taken for matches": (0.0, 0.0, 1.0),
+        },
+    ),
+    Exercise(
+        name="pq_with_void",
+        notebook="24",
+        stub='''
+def my_pq_with_void(truth, guess):
+    """Return the PQ of two maps (H, W) of segments, all of one class, numbered from 0; -1 in `truth` is void.
+
+    True void counts in no union. A predicted segment with more than half of its pixels on void is no false positive.
+    """
+    ...
+''',
+        hint=r"""Take the `grade` of section 2. Its `np.unique(truth)` would find void, too; leave it out. For the
+unions look at `(guess == guessed) & (truth >= 0)`. A segment is excused if `(truth[guess == guessed] < 0).mean() >
+0.5`.""",
+        answer=_pq_of_maps,
+        cases={"four segments and void": _maps_with_void},
+        mistakes=PQ_MISTAKES,
+    ),
+    Exercise(
+        name="dice_slope",
+        notebook="24",
+        stub='''
+def my_dice_slope(x, t):
+    """Return the derivative (H, W) of dice(x, t) of section 5 by the logits x (H, W); t (H, W) is the truth, 0 or 1."""
+    ...
+''',
+        hint=r"""With $s = \sum p + \sum t + 1$ and $n = 2 \sum p\,t + 1$, the quotient rule gives $\partial D /
+\partial p = (n/s - 2t)/s$. Then $\partial p / \partial x = p(1-p)$.""",
+        answer=_dice_slope,
+        cases={
+            "a mask of 4 x 7": lambda random: _mask_and_truth(random, 4, 7),
+            "an empty truth": lambda random: (random.normal(size=(3, 5)), np.zeros((3, 5))),
+        },
+        mistakes={
+            "the slope of the sigmoid, p (1 - p), is missing": partial(_dice_slope, through_sigmoid=False),
+            "only what is above the line is differentiated; p stands below it too": partial(_dice_slope, below=False),
+            "the sign is that of the common share; dice is one minus it": partial(_dice_slope, sign=-1),
+            "the ones above and below the line are missing": partial(_dice_slope, smooth=0),
+        },
+    ),
+    Exercise(
+        name="painting",
+        notebook="24",
+        stub='''
+def my_painting(logits, masks, threshold):
+    """Return the class of each pixel (H, W), -1 where nobody painted: masks are painted in turn, the surest last.
+
+    logits (Q, C + 1), the last class is "no object"; masks (Q, H, W) are logits, and paint where they are above 0. Only
+    queries paint whose likeliest class is not "no object" and has a probability above `threshold`.
+    """
+    ...
+''',
+        hint=r"""As in `smallest_merge`, find out which queries are kept. Then `for q in
+kept[np.argsort(p[kept].max(axis=-1))]: canvas[masks[q] > 0] = ...`: who comes later paints over who came before.""",
+        answer=_painted,
+        cases={
+            "eight queries": _queries_that_paint,
+            "five queries, one class": partial(_queries_that_paint, queries=5, classes=1, height=4, width=7),
+        },
+        mistakes={
+            "the surest paints first and is painted over": partial(_painted, order=np.negative),
+            "unsure queries paint too": partial(_painted, heed=False),
+            'queries that say "no object" paint too': partial(_painted, nothing_too=True),
+            "a mask is painted where its logit, not its probability, is above one half": partial(_painted, level=0.5),
+            "each pixel goes to the largest mask, also where no mask is above 0": _painted_by_argmax,
+        },
+        setup="import numpy as np\n\nfrom minitx.functional import softmax",
+    ),
+]
