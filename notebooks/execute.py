@@ -25,6 +25,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 FOLDER = Path(__file__).parent
 AT_A_TIME = 2
 SECONDS_PER_CELL = 300
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 HERE = [str(path) for path in (FOLDER.resolve().parent, Path.home(), Path(tempfile.gettempdir())) if path.name]
 ANYWHERE = [r"/(?:home|Users)/[\w.-]+", "/root/", "/tmp/", "/var/folders/", r"[A-Za-z]:\\+Users\\"]
@@ -72,6 +73,8 @@ def tidy(notebook):
     )
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({key: value for key, value in cell.metadata.items() if key == "tags"})
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET, None)  # it moves only while its kernel runs; the figure beside it stays
 
 
 async def execute(path, write):

@@ -39,6 +39,10 @@ def test_committed_notebook_is_executed_and_clean(path, script):
     assert script.faults(notebook) == []
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), "run `make notebooks`"
+    widgets = [
+        cell.source for cell in code for output in cell.outputs if "vnd.jupyter.widget" in str(output.get("data"))
+    ]
+    assert widgets == [], "what moves only with a kernel is saved as a figure"
     magics = [line for cell in code for line in cell.source.splitlines() if re.match(r"\s*[%!]", line)]
     assert magics == [], "plain Python runs everywhere"
 
@@ -74,6 +78,14 @@ def test_error_output_is_refused(script):
 
 def test_clean_text_is_not_refused(script):
     assert script.faults(notebook_of("import numpy as np", "print('w / home / 3', 0x7F)")) == []
+
+
+def test_of_a_widget_the_figure_is_kept(script):
+    notebook = notebook_of("explore_attention(scores)")
+    widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "6e0f"}, "image/png": "iVBORw0KGgo="}
+    notebook.cells[0].outputs = [nbformat.v4.new_output("execute_result", widget)]
+    script.tidy(notebook)
+    assert notebook.cells[0].outputs[0].data == {"image/png": "iVBORw0KGgo="}
 
 
 def test_script_writes_good_notebooks_and_leaves_failing_ones(tmp_path):

@@ -7,7 +7,7 @@ Notebook: 15.
 from html import escape
 
 from minitx.learn.tables import lined_up
-from minitx.learn.thumbnails import thumbnail_address, thumbnail_blocks
+from minitx.learn.thumbnails import png_address, thumbnail_blocks, thumbnail_pixels
 
 CHANGE, FAULT = "▸", "✗"
 
@@ -127,7 +127,7 @@ def _picture(row):
         return ""
     what = value_range(row)
     style = f"width:{5 * row.thumbnail.shape[1]}px;{_PICTURE}"
-    return f"<img src='{thumbnail_address(row.thumbnail)}' alt='' style='{style}'> <small>{what}</small>"
+    return f"<img src='{png_address(thumbnail_pixels(row.thumbnail))}' alt='' style='{style}'> <small>{what}</small>"
 
 
 def explanation_head(explained):

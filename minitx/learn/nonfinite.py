@@ -78,13 +78,13 @@ class NonFiniteSearch:
             array = guilty[0]
         name, array = self._named_source(array, fault)
         if not name and user is None:
-            head = f"{_FIRST}{_value_told(array, fault)} of what {place} returned."
+            head = f"{_FIRST}{_fault_told(array, fault)} of what {place} returned."
             return f"{head}\nNo op on Tensors made it: look at the plain NumPy of that module."
         used = f"`{user.title}` in {user.place}" if user else place
         if not name:
-            head = f"{_FIRST}{_value_told(array, fault)} of a constant, or of an array of plain NumPy."
+            head = f"{_FIRST}{_fault_told(array, fault)} of a constant, or of an array of plain NumPy."
             return f"{head}\nIt meets {used}."
-        head = f"{_FIRST}{_value_told(array, fault)} of {name}."
+        head = f"{_FIRST}{_fault_told(array, fault)} of {name}."
         return f"{head}\nIt was so before the model ran; the first to pass it on is {used}."
 
     def _maker_of(self, array, last):
@@ -144,7 +144,7 @@ def _faults(array, fault):
     return np.isnan(array) if fault == "nan" else np.isinf(array)
 
 
-def _value_told(array, fault):
+def _fault_told(array, fault):
     where = np.argwhere(_faults(array, fault))[0].tolist()
     value = array[tuple(where)]
     return f"{value} at {tuple(where)}" if where else f"{value}"
@@ -152,11 +152,11 @@ def _value_told(array, fault):
 
 def _told_of_op(op, fault, names):
     """Tell of an op whose arguments were free of the fault that its output has."""
-    head = f"{_FIRST}{_value_told(op.output, fault)} of what `{op.title}` returned in {op.place}."
+    head = f"{_FIRST}{_fault_told(op.output, fault)} of what `{op.title}` returned in {op.place}."
     infinite = [number for number, value in enumerate(op.arguments) if _kind_of_fault(value)]
     if not infinite:
         innocent = "Its argument was" if len(op.arguments) == 1 else "Its arguments were"
         return f"{head}\n{innocent} finite: the op itself made it."
     number = infinite[0]
     name = f", {names[number]}," if names[number] else ""
-    return f"{head}\nIts argument {number}{name} held {_value_told(op.arguments[number], 'inf')} already."
+    return f"{head}\nIts argument {number}{name} held {_fault_told(op.arguments[number], 'inf')} already."

@@ -88,15 +88,18 @@ def thumbnail_pixels(grid):
     return np.where(finite[..., None], np.stack(colours, axis=-1), 0).round().astype(np.uint8)
 
 
-def thumbnail_address(grid):
-    """Return a grid as the address of a PNG that is written out in the address itself, for an `<img>` of a web page.
+def png_address(pixels):
+    """Return a picture as the address of a PNG that is written out in the address itself, for an `<img>` of a web page.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, (rows, columns, 3)
 
     Examples
     --------
-    >>> thumbnail_address(np.eye(2))[:22]
+    >>> png_address(np.zeros((2, 2, 3), np.uint8))[:22]
     'data:image/png;base64,'
     """
-    pixels = thumbnail_pixels(grid)
     rows, columns, _ = pixels.shape
     lines = b"".join(b"\0" + row.tobytes() for row in pixels)  # 0: a line as it is, not its difference from another
     head = struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)  # 8 bits a channel, 2: red, green and blue
