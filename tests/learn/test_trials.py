@@ -17,6 +17,8 @@ from minitx.autograd.tensor import Tensor
 from minitx.learn.eject import EJECTABLE_ROOMS
 from minitx.learn.trying import GAP_ALLOWED, tensor_gaps
 from tests.learn.outcomes import outcomes
+from tests.sweeping import declared_samples, name_of, package_ops
+from tests.test_mutations import broken, doubled, negated, one_entry, slightly_off, vanished
 
 PACKAGE = Path(minitx.__file__).parent
 MODULES = [f"{room}.{path.stem}" for room in EJECTABLE_ROOMS for path in sorted((PACKAGE / room).glob("[!_]*.py"))]
@@ -78,6 +80,25 @@ def test_gradients_are_right(name):
         if arrays:
             gaps = tensor_gaps(function, *arrays)
             assert gaps and max(gaps.values()) < GAP_ALLOWED / 3, (title, max(gaps, key=gaps.get))
+
+
+def ops_of(name):
+    """The ops that a module defines, each with the positions of the arguments that it has gradients for."""
+    samples = declared_samples()
+    for op in package_ops():
+        if op.kernel.__module__ == f"minitx.{name}":
+            yield op, sorted({place for sample in samples[op] for place in sample.differentiable()})
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if list(ops_of(name))])
+def test_a_wrong_gradient_is_noticed_by_the_trial(name):
+    steps = [(function, arrays) for _, function, arrays in trial_of(name)() if arrays]
+    for op, positions in ops_of(name):
+        for position in positions:
+            for change in (vanished, negated, doubled, slightly_off, one_entry):
+                with broken(op, position, change):
+                    noticed = any(max(tensor_gaps(f, *arrays).values()) > GAP_ALLOWED for f, arrays in steps)
+                assert noticed, f"{name_of(op)}: {change.__name__} gradient of argument {position}"
 
 
 def offered(name):

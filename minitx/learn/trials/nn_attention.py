@@ -58,12 +58,14 @@ def try_attention():
     for function in (attention_weights, composed_attention_weights):
         yield function.__name__, function, (query, key)
         yield f"{function.__name__}, masked", lambda *x, f=function: f(*x, may_attend), (query, key)
+        yield f"{function.__name__}, biased", function, (query, key, bias)
     many = random.standard_normal((200, 2))  # enough tokens for the causal short cut
     yield "attention, causal among many tokens", lambda x: attention(x, x, x, is_causal=True), (many,)
-    packed = random.standard_normal((2, 5, 12))  # (B, N, 3D)
+    packed, between = random.standard_normal((2, 5, 12)), random.standard_normal((5, 5))  # (B, N, 3D), (N, N)
     for function in (self_attention, composed_self_attention):
         yield function.__name__, lambda x, f=function: f(x, num_heads=2), (packed,)
         yield f"{function.__name__}, causal", lambda x, f=function: f(x, 2, is_causal=True), (packed,)
+        yield f"{function.__name__}, biased", lambda x, b, f=function: f(x, 2, b), (packed, between)
     yield "scaled_dot_product_attention", scaled_dot_product_attention, (query, key, value)
 
     def dropping(query, key, value):
