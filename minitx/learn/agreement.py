@@ -48,14 +48,13 @@ def disagreement(expected, found, tolerance=1e-6, name="the result"):
     >>> disagreement(np.ones(3), -np.ones(3)).likely
     'the sign is the wrong way round'
     """
-    if isinstance(expected, tuple) and any(getattr(part, "ndim", 0) for part in expected):
-        return _between_sequences(expected, found, tolerance, name)  # several results, each with a scale of its own
     expected, found = in_arrays(expected), in_arrays(found)
     if isinstance(expected, dict):
         return _between_dicts(expected, found, tolerance, name)
     if isinstance(expected, list | tuple):
         return _between_sequences(expected, found, tolerance, name)
     if isinstance(expected, np.ndarray):
+        found = in_arrays(list(found)) if isinstance(found, tuple) else found
         if not isinstance(found, np.ndarray):
             return Disagreement("shape", f"{name} is {_told(found)}, expected {_told(expected)}")
         return _between_arrays(expected, found, tolerance, name)
@@ -88,7 +87,8 @@ def in_arrays(value):
     if isinstance(value, list | tuple):
         parts = type(value)(map(in_arrays, value)) if type(value) in (list, tuple) else tuple(map(in_arrays, value))
         shapes = {part.shape if isinstance(part, np.ndarray) else None for part in parts}
-        return parts if len(shapes) > 1 or None in shapes else np.asarray(parts)
+        apart = isinstance(value, tuple) and shapes != {()}  # several results, each with a scale of its own
+        return parts if apart or len(shapes) > 1 or None in shapes else np.asarray(parts)
     if isinstance(value, np.ndarray | np.generic | int | float):
         array = np.asarray(value)
         return array if array.dtype.kind in "biuf" else value
@@ -107,6 +107,8 @@ def _between_dicts(expected, found, tolerance, name):
 def _between_sequences(expected, found, tolerance, name):
     if not isinstance(found, list | tuple) and not (isinstance(found, np.ndarray) and found.ndim):
         return Disagreement("shape", f"{name} is {_told(found)}, expected {_told(expected)}")
+    if len(found) != len(expected) and isinstance(found, np.ndarray):
+        return Disagreement("shape", f"{name} is {_told(found)}, expected {len(expected)} of them")
     if len(found) != len(expected):
         return Disagreement("shape", f"{name} has {len(found)} parts, expected {len(expected)}")
     parts = (disagreement(one, other, tolerance, f"{name}[{i}]") for i, (one, other) in enumerate(zip(expected, found)))
@@ -145,12 +147,16 @@ def _general_mistake(expected, found, tolerance):
         return "the result is transposed"
     factor = float(np.vdot(expected, found) / np.vdot(expected, expected))
     size = np.abs(expected).max()
-    if factor and np.allclose(found, factor * expected, rtol=0, atol=1e-5 * abs(factor) * size):
+    if (
+        abs(factor - 1) > 1e-3
+        and factor
+        and np.allclose(found, factor * expected, rtol=0, atol=1e-5 * abs(factor) * size)
+    ):
         if math.isclose(factor, -1, rel_tol=1e-5):
             return "the sign is the wrong way round"
         return f"every number is {factor:.4g} times what it should be"
     offset = float(np.mean(found - expected))
-    if np.allclose(found, expected + offset, rtol=0, atol=1e-5 * size):
+    if abs(offset) > 1e-3 * size and np.allclose(found, expected + offset, rtol=0, atol=1e-5 * size):
         return f"every number is off by the same {offset:.4g}"
     return ""
 

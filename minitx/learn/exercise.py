@@ -24,6 +24,8 @@ from minitx.autograd.tensor import Tensor
 from minitx.learn.agreement import disagreement, in_arrays
 
 SEEDS = (1, 2, 3)  # fresh inputs for each case
+UNKNOWN_MISTAKE = "It fits no mistake that is known; the hint may help."
+CALL_IT_YOURSELF = "Call it yourself with such inputs, and print the shapes on the way."
 NUMBERS_TOLERANCE = 6e-3  # 0.67 is two thirds
 
 
@@ -176,7 +178,7 @@ class Exercise:
             values = value if len(self.asked) > 1 else (value,)
             if not any(self._number_differs(one, other) for one, other in zip(values, given)):
                 return None, f"{wrong}\n{_advice(mistake)}"
-        return None, f"{wrong}\n{_advice('')}"
+        return None, f"{wrong}\n{UNKNOWN_MISTAKE}"
 
     def _number_differs(self, expected, found):
         whole = isinstance(expected, int | np.integer)
@@ -197,7 +199,8 @@ class Exercise:
                 if complaint:
                     text, likely = complaint
                     likely = self._known_mistake(function, case, seed) or likely
-                    return None, f"{text}\n{_advice(likely)}"
+                    unknown = CALL_IT_YOURSELF if outcome.error is not None else UNKNOWN_MISTAKE
+                    return None, f"{text}\n{_advice(likely, unknown)}"
         return (True, f"{self.name}: right. Covered: {', '.join(self._covered())}, on {len(SEEDS)} fresh inputs."), None
 
     def _covered(self):
@@ -368,12 +371,14 @@ def _holds(invariant, *values):
         return False
 
 
-def _advice(likely):
-    return f"Looks like: {likely}." if likely else "It fits no mistake that is known; the hint may help."
+def _advice(likely, unknown=UNKNOWN_MISTAKE):
+    return f"Looks like: {likely}." if likely else unknown
 
 
 def _value_told(value):
     value = value.data if isinstance(value, Tensor) else value
+    if isinstance(value, float | np.floating):
+        return f"{value:.6g}"
     text = np.array2string(value, precision=4) if isinstance(value, np.ndarray) else repr(value)
     return text if len(text) <= 60 else f"a value of type {type(value).__name__}"
 

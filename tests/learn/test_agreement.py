@@ -17,9 +17,10 @@ EXPECTED = np.random.default_rng(0).standard_normal((3, 4))
         Tensor(EXPECTED),
         EXPECTED.astype(np.float32),
         list(EXPECTED),
+        tuple(EXPECTED),
         EXPECTED + 1e-8,
     ],
-    ids=["array", "lists", "Tensor", "float32", "list of arrays", "rounded"],
+    ids=["array", "lists", "Tensor", "float32", "list of arrays", "tuple of arrays", "rounded"],
 )
 def test_form_and_precision_do_not_matter(found):
     assert disagreement(EXPECTED, found) is None
@@ -56,6 +57,7 @@ def test_the_same(expected, found):
         ((np.ones(2), "a"), (np.ones(2),), "shape", "has 1 parts, expected 2"),
         ((np.ones(2), np.zeros(2)), [[1, 1], [0, 1]], "values", "the result[1] is 1 at [1], expected 0"),
         ((np.ones(2), "a"), 5, "shape", "is 5"),
+        ((np.ones(2), np.ones(2), 1.0), np.ones(2), "shape", "is an array of shape (2,), expected 3 of them"),
         ((np.ones(2), "a"), (np.ones(2), "b"), "values", "the result[1] is 'b', expected 'a'"),
         ([1, 2, 3], [1, 2, 4], "values", "is 4 at [2], expected 3"),
         (np.array([0.0, 1.0]), np.array([0.0, np.nan]), "values", "is nan at [1], expected 1"),
@@ -67,6 +69,11 @@ def test_the_same(expected, found):
 def test_difference_is_told(expected, found, stage, text):
     parted = disagreement(expected, found)
     assert parted.stage == stage and text in parted.text
+
+
+def test_a_small_slip_is_not_called_a_factor_of_one():
+    assert disagreement(EXPECTED, EXPECTED * (1 + 1e-5)).likely == ""
+    assert disagreement(EXPECTED, EXPECTED * 1.5).likely == "every number is 1.5 times what it should be"
 
 
 @pytest.mark.parametrize(
