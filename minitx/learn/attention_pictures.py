@@ -12,7 +12,7 @@ import numpy as np
 from minitx.learn.thumbnails import png_address
 
 MOST_CELLS = 2500  # of a matrix; larger ones show the chosen row only
-SIDE, GAP = 240, 16  # of an image, and between it and the weights over it, in pixels of the screen
+SIDE, BESIDE = 240, 16  # of an image, and between it and the weights over it, in pixels of the screen
 STRENGTH = 60  # height of the highest bar
 SVG_STYLE = (
     ".mx text{font:12px sans-serif;fill:currentColor}.mx .say{visibility:hidden;pointer-events:none}"
@@ -58,7 +58,7 @@ def attention_matrix_svg(weights, scores, queries, keys, query):
         if column % (1 + 13 // cell) == 0:
             parts.append(f"<text transform='translate({x + cell * 0.6:.0f} {head}) rotate(-45)'>{escape(key)}</text>")
         height = STRENGTH * weights[query, column]
-        words = f"query “{queries[query]}”, key “{key}”: {_numbers(weights, scores, (query, column))}"
+        words = f"query “{queries[query]}”, key “{key}”: {_weight_told(weights, scores, (query, column))}"
         bar = _rectangle(x + 1, top - 4 - height, cell - 2, height, "#D55E00", 1)
         parts.append(f"<g>{bar}{_say(left, bottom, words)}</g>")
     largest = weights.max() or 1.0
@@ -69,7 +69,7 @@ def attention_matrix_svg(weights, scores, queries, keys, query):
         parts.append(f"<text x='{left - 6}' y='{y + cell / 2 + 4:.0f}' text-anchor='end'{style}>{name}</text>")
         for column, key in enumerate(keys):
             square = _rectangle(left + cell * column, y, cell, cell, "#0072B2", weights[row, column] / largest)
-            words = f"query “{queries[row]}”, key “{key}”: {_numbers(weights, scores, (row, column))}"
+            words = f"query “{queries[row]}”, key “{key}”: {_weight_told(weights, scores, (row, column))}"
             parts.append(f"<g>{square}{_say(left, bottom, words)}</g>")
         if row == query:
             frame = f"width='{cell * len(keys)}' height='{cell}' fill='none' stroke='#D55E00' stroke-width='2'"
@@ -112,7 +112,7 @@ def attention_over_image_svg(image, weights, scores, queries, query, own):
     high, wide = scale * height / rows, scale * width / columns
     pixels = np.round(255 * (1 - image[..., None].repeat(3, axis=-1) if image.ndim == 2 else image)).astype(np.uint8)
     size = f"width='{scale * width:.0f}' height='{scale * height:.0f}' preserveAspectRatio='none'"
-    left = scale * width + GAP
+    left = scale * width + BESIDE
     address = png_address(pixels)
     parts = [
         f"<image x='{x:.0f}' y='2' {size} style='image-rendering:pixelated;opacity:{opacity}' href='{address}'/>"
@@ -122,7 +122,7 @@ def attention_over_image_svg(image, weights, scores, queries, query, own):
     bottom = 2 + scale * height
     for (row, column), weight in np.ndenumerate(weights):
         square = _rectangle(left + wide * column, 2 + high * row, wide, high, "#D55E00", 0.8 * weight / largest)
-        numbers = _numbers(weights, scores, (row, column))
+        numbers = _weight_told(weights, scores, (row, column))
         words = f"query “{queries[query]}”, patch in row {row + 1}, column {column + 1}: {numbers}"
         parts.append(f"<g>{square}{_say(2, bottom, words)}</g>")
     if own is not None:
@@ -149,6 +149,6 @@ def _say(x, y, words):
     return f"<text class='say' x='{x:.0f}' y='{y + 18:.0f}'>{escape(words)}</text>"
 
 
-def _numbers(weights, scores, place):
+def _weight_told(weights, scores, place):
     score = "" if scores is None else f", score {scores[place]:.2f}"
     return f"weight {weights[place]:.3f}{score}"

@@ -127,6 +127,7 @@ class AttentionExplorer:
             picture.value, words.value = self.svg(), self.summary()
 
         for control in controls.values():
+            control.style.description_width = "6em"
             control.observe(follow, "value")
         return VBox([*controls.values(), words, picture])
 
@@ -196,7 +197,7 @@ def explore_attention(attention, queries=None, keys=None, image=None, layer=0, h
     if image is not None:
         image = np.asarray(_values_of(image))
         picture = as_pictures("explore_attention: image", image[None])[0]
-        grid = _grid_of(picture.shape[:2], columns)
+        grid = _patch_grid(picture.shape[:2], columns)
         if keys is None:
             first = columns - grid[0] * grid[1]
             patches = [f"patch {row + 1}, {column + 1}" for row in range(grid[0]) for column in range(grid[1])]
@@ -251,7 +252,7 @@ def _as_scores(attention):
         return (np.log(values) if from_weights else values), from_weights
 
 
-def _grid_of(size, keys):
+def _patch_grid(size, keys):
     """Return rows and columns of the square patches into which an image of this size falls."""
     for patches in (keys, keys - 1):
         side = np.sqrt(size[0] * size[1] / max(patches, 1))
