@@ -296,7 +296,7 @@ def lab(arguments):
 
     folder = notebook_folder(Path.cwd())
     print(f"opening the notebooks in {folder}; stop with ctrl-C")
-    LabApp.launch_instance([str(folder), *arguments.passed_on])
+    LabApp.launch_instance([str(folder), *ASKING_NOBODY, *arguments.passed_on])
 
 
 def exercise_name(text):
@@ -334,9 +334,8 @@ def eject(arguments):
     if arguments.listed:
         width = shutil.get_terminal_size().columns
         for name in ejectable():
-            lines = f"{ejected_source(name).count(chr(10)):,}"
-            about = textwrap.shorten(headline(name), max(width - 40, 20), placeholder=" ...")
-            print(f"{name:<28} {lines:>5} lines  {about}")
+            start = f"{name:<27} {ejected_source(name).count(chr(10)):>5,} lines  "
+            print(start + textwrap.shorten(headline(name), max(width - len(start), 20), placeholder=" ..."))
         return
     if arguments.module is None:
         raise CommandError("which module? NAME is missing; `minitx eject --list` lists them")
@@ -350,14 +349,14 @@ def eject(arguments):
     folder = writable_folder(arguments.out)
     there = [str(folder / file) for file in texts if (folder / file).exists()]
     if there and not arguments.force:
-        raise CommandError(
-            f"{' and '.join(there)} would be overwritten; --force does that, -o DIR takes another folder"
-        )
+        raise CommandError(f"{' and '.join(there)} would be overwritten; --force does so, -o names another folder")
     for file, text in texts.items():
         (folder / file).write_text(text, encoding="utf-8", newline="\n")
         print(f"written: {folder / file} ({text.count(chr(10)):,} lines)")
 
 
+# JupyterLab would look for news and a newer version of itself on the web.
+ASKING_NOBODY = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
 PICTURE_ENDINGS = (".png", ".pdf", ".svg")
 TRAIN_OPTIONS = ("seed", "epochs", "out", "resume", "quiet")
 
@@ -537,6 +536,9 @@ def main(arguments=None):
     except CommandError as error:
         print(f"minitx: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # who reads, `head` for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         print(f"minitx: {error}", file=sys.stderr)
         return 1

@@ -14,6 +14,7 @@ import pytest
 import minitx
 from minitx import cli
 from minitx.data.digit_scenes import DIGIT_WORDS
+from minitx.learn.eject import ejected_source, ejected_test
 from minitx.recipes.detr import build_detr
 from minitx.recipes.running import open_results
 from minitx.recipes.weights import SHIPPED_WEIGHTS, load_weights
@@ -52,6 +53,7 @@ def test_version(minitx_command):
         (["train", "--help"], ["NAME", "--seed N", "--epochs N", "--out DIR", "--resume", "--quiet", "minitx-NAME"]),
         (["detect", "--help"], ["IMAGE", "--out FILE", "--threshold P", "default: 0.5", "IMAGE-detected.png", "PNG"]),
         (["lab", "--help"], ["JupyterLab", "never overwrites"]),
+        (["eject", "--help"], ["NAME", "-o DIR", "--with-test", "--force", "--list", "attention-on-arrays"]),
     ],
 )
 def test_help_tells(words, told, minitx_command):
@@ -84,6 +86,11 @@ def test_help_tells(words, told, minitx_command):
         (["detect", "a.png", "--out", "./a.png"], "--out 'a.png' is the picture itself"),
         (["detect", "a.png", "--out", "found.docx"], "--out 'found.docx' has to end in .png or .pdf or .svg"),
         (["lab", "notebook"], "unrecognized arguments: notebook"),
+        (["eject"], "which module? NAME is missing; `minitx eject --list` lists them"),
+        (["eject", "hungarain"], "there is no module 'hungarain' to eject; did you mean hungarian or hungarian_steps?"),
+        (["eject", "trainer"], "there is no module 'trainer' to eject"),
+        (["eject", "masks", "-o", "taken"], "cannot write to the folder 'taken': File exists"),
+        (["eject", "masks", "--lst"], "unrecognized arguments: --lst"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(words, told, minitx_command, tmp_path):
@@ -276,6 +283,55 @@ def test_detect_with_damaged_weights_is_one_line(scene, monkeypatch, capsys):
     told = capsys.readouterr()
     assert told.out == "" and told.err.count("\n") == 1
     assert told.err.startswith("minitx: detr.npz: archive: expected a whole .npz file")
+
+
+def test_eject_writes_the_module_and_on_request_its_test(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["eject", "bleu"]) == 0
+    assert cli.main(["eject", "attention-on-arrays", "--with-test", "-o", "new/folder"]) == 0
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {str(path.relative_to(tmp_path)) for path in written} == {
+        "bleu.py",
+        "new/folder/attention_on_arrays.py",
+        "new/folder/test_attention_on_arrays.py",
+    }
+    assert Path("bleu.py").read_text(encoding="utf-8") == ejected_source("text.bleu")
+    test = Path("new/folder/test_attention_on_arrays.py").read_text(encoding="utf-8")
+    assert test == ejected_test("attention-on-arrays")
+    told = capsys.readouterr().out.splitlines()
+    lines = ejected_source("text.bleu").count("\n")
+    assert told[0] == f"written: bleu.py ({lines} lines)"
+    assert len(told) == 3
+
+
+@pytest.mark.parametrize("taken", ["bleu.py", "test_bleu.py"])
+def test_eject_overwrites_nothing_unless_forced(taken, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path(taken).write_text("my own changes")
+    assert cli.main(["eject", "bleu", "--with-test"]) == 2
+    told = capsys.readouterr()
+    assert told.err == f"minitx: {taken} would be overwritten; --force does so, -o names another folder\n"
+    assert [path.name for path in tmp_path.iterdir()] == [taken]
+    assert Path(taken).read_text() == "my own changes"
+    assert cli.main(["eject", "bleu", "--with-test", "--force"]) == 0
+    assert Path("bleu.py").read_text(encoding="utf-8") == ejected_source("bleu")
+
+
+def test_eject_lists_what_can_be_taken(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "ejectable", lambda: ["attention-on-arrays", "text.bleu"])
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli.main(["eject", "--list"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.split()[:3] == ["attention-on-arrays", str(ejected_source("attention-on-arrays").count("\n")), "lines"]
+    assert second.split()[:4] == ["text.bleu", str(ejected_source("bleu").count("\n")), "lines", "BLEU:"]
+    assert "shortest" in first and len(second) <= 80
+
+
+def test_list_that_is_not_read_to_its_end_is_no_error(tmp_path):
+    done = subprocess.run(
+        f"{sys.executable} -m minitx train | true", shell=True, cwd=CHECKOUT, capture_output=True, text=True
+    )
+    assert done.stderr == ""
 
 
 FAKE_JUPYTERLAB = """

@@ -165,7 +165,7 @@ def headline(name):
     'Dropout:'
     """
     if name == ON_ARRAYS:
-        return "Attention without the engine, forward and pullback on plain arrays: the shortest path."
+        return "The shortest path: attention without the engine, forward and pullback on plain arrays."
     text = " ".join(source_file(f"minitx.{name}").docstring.partition("\n\n")[0].split())
     return text.partition(". ")[0].rstrip(".") + "."
 

@@ -9,12 +9,12 @@ name is used as a method, or if everything that it needs is there anyway. Notebo
 import ast
 import functools
 
-from minitx.learn.source_pieces import Piece, names_used, path_of, source_file
+from minitx.learn.source_pieces import Piece, path_of, source_file
 
 # Tables of `minitx/autograd/methods.py` from which entries may go, one or several whole lines each.
 TABLES = ("UFUNCS", "FUNCTIONS", "_METHODS")
 
-_ALWAYS = ("backward",)
+_ALWAYS = ("backward", "**")  # the second stands for what a table takes over from another
 
 
 class Following:
@@ -55,79 +55,76 @@ class Following:
             while self._todo:
                 self._keep(*self._todo.pop())
             self._keep_changes()
-            for piece in [piece for piece in self._found.values() if set(piece.names) & set(TABLES)]:
+            for piece in filter(_is_table, list(self._found.values())):
                 self._keep_entries(piece)
         self.kept = self._in_order()
 
     def _keep(self, module, name):
-        file = source_file(module)
-        piece = file.piece_named(name)
-        if piece is None:
-            if name not in file.internal:
-                raise LookupError(f"{module} defines no {name}, and imports none from minitx.")
-            self._todo.append(file.internal[name])
-        elif (module, file.pieces.index(piece)) not in self._found:
-            self._add(file, piece)
+        place = _place_of(source_file(module), name)
+        if place is None:
+            raise LookupError(f"{module} neither defines {name} nor imports it from minitx.")
+        if place not in self._found:
+            self._add(*place)
 
-    def _add(self, file, piece):
+    def _add(self, module, number):
         """Keep a piece and ask for what it uses; what a table uses depends on the entries that stay."""
-        place = file.module, file.pieces.index(piece)
-        if set(piece.names) & set(self._bare):
+        file = source_file(module)
+        piece = file.pieces[number]
+        if self._bare and not self._bare.keys().isdisjoint(piece.names):
             piece = without_decorator(piece, self._bare[piece.names[0]])
         elif self._bare:
-            piece = Piece(piece.module, _without_kernel(piece.text, self._bare), piece.blank_lines)
-        self._found[place] = piece
-        self._attributes |= piece.attributes if not set(piece.names) & set(TABLES) else set()
+            piece = Piece(module, _without_kernel(piece.text, self._bare), piece.blank_lines)
+        self._found[module, number] = piece
         self._todo += piece.needs
-        names = names_used("{}") if set(piece.names) & set(TABLES) else piece.uses
-        self._ask_for(file, names)
+        if not _is_table(piece):
+            self._attributes |= piece.attributes
+            self._ask_for(file, piece.uses)
 
     def _ask_for(self, file, names):
         for name in sorted(names):
             if name in file.external:
                 self.external.add(file.external[name])
-            elif name in file.internal or file.piece_named(name):
+            elif _place_of(file, name):
                 self._todo.append((file.module, name))
-
-    def _place_of(self, file, name):
-        """Return where a name is defined, as a key of `_found`; None for builtins and outside imports."""
-        piece = file.piece_named(name)
-        if piece is not None:
-            return file.module, file.pieces.index(piece)
-        if name in file.internal:
-            module, original = file.internal[name]
-            return self._place_of(source_file(module), original)
-        return None
 
     def _keep_changes(self):
         """Keep the statements that change something that is kept."""
-        for file, number, piece in _changes():
-            if (file.module, number) not in self._found:
-                if any(self._place_of(file, name) in self._found for name in piece.uses):
-                    self._add(file, piece)
+        for module, number, uses in _changes():
+            if (module, number) not in self._found and any(place in self._found for place in uses):
+                self._add(module, number)
 
     def _keep_entries(self, piece):
         """Decide which entries of a table stay, as far as it is known by now."""
         file = source_file(piece.module)
-        dictionary = piece.node.value
         kept = self._entries.setdefault(piece.names[0], set())
-        for number, (key, value) in enumerate(zip(dictionary.keys, dictionary.values)):
-            needed = {name for name in names_used(ast.unparse(value)) if self._place_of(file, name)}
-            title = key.value if isinstance(key, ast.Constant) else None
+        for number, (title, names) in enumerate(_entries_of(piece)):
+            if number in kept:
+                continue
+            places = [_place_of(file, name) for name in names]
             by_name = title is not None and (title.startswith("__") or title in _ALWAYS or title in self._attributes)
-            there = all(self._place_of(file, name) in self._found for name in needed)
-            if number not in kept and (key is None or by_name or there):
+            if by_name or all(place is None or place in self._found for place in places):
                 kept.add(number)
-                outside = names_used(ast.unparse(value)) | (names_used(ast.unparse(key)) if key else set())
-                self._ask_for(file, needed | outside)
+                self._ask_for(file, names)
 
     def _in_order(self):
         kept = {}
         for (module, _), piece in sorted(self._found.items()):
-            if set(piece.names) & set(TABLES):
+            if _is_table(piece):
                 piece = _without_entries(piece, self._entries[piece.names[0]])
             kept.setdefault(module, []).append(piece)
         return kept
+
+
+def _is_table(piece):
+    return not set(TABLES).isdisjoint(piece.names)
+
+
+def _place_of(file, name):
+    """Return where a name of a file is defined, as a module and the number of a piece; None outside the package."""
+    if name in file.internal:
+        module, original = file.internal[name]
+        return _place_of(source_file(module), original)
+    return file.place_of(name)
 
 
 def without_decorator(piece, docstring):
@@ -155,6 +152,17 @@ def _without_kernel(text, names):
     return text
 
 
+@functools.cache
+def _entries_of(table):
+    """List the entries of a table: the key if it is a string ("**" if there is none), and the names that are used."""
+    found = []
+    for key, value in zip(table.node.value.keys, table.node.value.values):
+        title = "**" if key is None else key.value if isinstance(key, ast.Constant) else None
+        names = {node.id for part in (key, value) if part for node in ast.walk(part) if isinstance(node, ast.Name)}
+        found.append((title, names))
+    return found
+
+
 def _without_entries(piece, kept):
     """Return a table with the lines of the kept entries only."""
     dictionary, lines = piece.node.value, piece.text.splitlines(keepends=True)
@@ -168,10 +176,15 @@ def _without_entries(piece, kept):
 
 @functools.cache
 def _changes():
-    """List (file, number of the piece, piece) of all statements in the engine that define nothing but change something.
+    """List (module, number, places that it uses) of the engine's statements that define nothing but change something.
 
     The rest of the package has none that its files could miss: `tests/learn/test_following.py` holds that.
     """
     paths = sorted(path_of("minitx.autograd").parent.glob("[!_]*.py"))
     files = [source_file(f"minitx.autograd.{path.stem}") for path in paths]
-    return [(file, number, piece) for file in files for number, piece in enumerate(file.pieces) if not piece.names]
+    return [
+        (file.module, number, {_place_of(file, name) for name in piece.uses} - {None})
+        for file in files
+        for number, piece in enumerate(file.pieces)
+        if not piece.names
+    ]

@@ -103,6 +103,7 @@ class SourceFile:
         self.text = path.read_text(encoding="utf-8")
         tree = ast.parse(self.text, filename=str(path))
         self.docstring = ast.get_docstring(tree, clean=False)
+        self._places = {}
         self.pieces, self.internal, self.external = [], {}, {}
         lines, end = self.text.splitlines(keepends=True), 0
         for node in tree.body:
@@ -116,6 +117,8 @@ class SourceFile:
                 text = "".join(lines[first : node.end_lineno])
                 self.pieces.append(Piece(module, text, first - 1 - above))
             end = node.end_lineno
+        for number, piece in enumerate(self.pieces):
+            self._places |= dict.fromkeys(piece.names, (module, number))
 
     def _note_import(self, node):
         for alias in node.names:
@@ -127,9 +130,13 @@ class SourceFile:
                 name = alias.asname or alias.name.partition(".")[0]
                 self.external[name] = (alias.name, None, alias.asname)
 
+    def place_of(self, name):
+        """Return (this module, number of the piece that defines `name`), or None."""
+        return self._places.get(name)
+
     def piece_named(self, name):
         """Return the piece that defines `name`, or None."""
-        return next((piece for piece in self.pieces if name in piece.names), None)
+        return self.pieces[self._places[name][1]] if name in self._places else None
 
 
 @functools.cache

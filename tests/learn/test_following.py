@@ -58,6 +58,11 @@ FUNCTIONS = {
     np.log: log,
 }
 
+
+def _absolute(x):
+    return abs(x)
+
+
 _METHODS = {
     "sum": sum_,
     "mean": mean,
@@ -65,6 +70,8 @@ _METHODS = {
         self, math.e
     ),
     "__array_function__": lambda self, f: FUNCTIONS[f],
+    **{name: abs for name in ("__lt__", "__gt__")},
+    **{name: _absolute for name in ("any", "all")},
 }
 
 for _name, _method in _METHODS.items():
@@ -148,15 +155,15 @@ def test_names_are_followed_and_the_rest_is_left_out(package):
 def test_methods_come_with_the_class_but_only_those_that_are_called(package):
     found = Following([("minitx.nn.layer", "average")])
     assert kept_names(found) == {
-        "autograd.methods": [("FUNCTIONS",), ("_METHODS",), ()],
+        "autograd.methods": [("FUNCTIONS",), ("_absolute",), ("_METHODS",), ()],
         "autograd.ops": [("Tensor",)],
         "autograd.reductions": [("sum_",), ("mean",), ()],
         "nn.layer": [("average",)],
     }
-    functions, methods, loop = (piece.text for piece in found.kept["minitx.autograd.methods"])
+    functions, _, methods, loop = (piece.text for piece in found.kept["minitx.autograd.methods"])
     assert functions == "FUNCTIONS = {\n    np.sum: sum_,\n    np.mean: mean,\n}\n"
     assert '"mean": mean' in methods and '"sum": sum_' in methods and "log" not in methods
-    assert '"__array_function__"' in methods  # an operator stays
+    assert '"__array_function__"' in methods and "**{" in methods  # operators stay, and what comes in bulk
     assert loop.startswith("for _name, _method in _METHODS.items():")
     assert ("math", None, None) not in found.external
 
@@ -179,7 +186,7 @@ def test_bare_op_loses_its_decorator_and_what_only_that_needed(package):
 
 
 def test_name_that_is_nowhere_is_refused(package):
-    with pytest.raises(LookupError, match="minitx.nn.layer defines no missing"):
+    with pytest.raises(LookupError, match="minitx.nn.layer neither defines missing nor imports it"):
         Following([("minitx.nn.layer", "missing")])
 
 
