@@ -136,7 +136,9 @@ def my_warm_softmax(x, temperature):
     },
     mistakes={
         "softmax over the wrong axis": lambda x, temperature: _tempered_softmax(x, temperature, axis=0),
-        "the scores are multiplied by the temperature": lambda x, temperature: _tempered_softmax(x, 1 / temperature),
+        "the softmax is taken over the whole array, not for each row": lambda x, temperature: _tempered_softmax(
+            x, temperature, axis=None
+        ),
         "the pullback takes off the plain mean of g, which a cotangent of ones cannot see": lambda x, temperature: (
             _tempered_softmax(x, temperature, lambda g, p: p * (g - g.mean(axis=-1, keepdims=True)) / temperature)
         ),

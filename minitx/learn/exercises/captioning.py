@@ -76,9 +76,8 @@ def my_beam_step(log_p, totals, width):
             *_beam(log_p, totals, width)[1::-1],
             _beam(log_p, totals, width)[2],
         ),
-        "the totals are those before the step": lambda log_p, totals, width: (
-            *_beam(log_p, totals, width)[:2],
-            totals[_beam(log_p, totals, width)[0]],
+        "the best stands last, not first": lambda log_p, totals, width: tuple(
+            part[::-1] for part in _beam(log_p, totals, width)
         ),
     },
 )

@@ -151,9 +151,11 @@ def my_influence(states, w_x, w_h, t, s):
         "the steps are multiplied in the wrong order; the latest stands on the left": lambda *inputs: _reach(
             *inputs, turned=True
         ),
-        "the slope is 1 - h, and should be 1 - h²": lambda *inputs: _reach(*inputs, slope=lambda h: 1 - h),
+        "the slopes at step t, where the state comes out, are left out": lambda states, w_x, w_h, t, s: _reach(
+            np.where(np.arange(len(states))[:, None] == t, 0, states), w_x, w_h, t, s
+        ),
         "an input of the future counts; its Jacobian is exactly 0": lambda states, w_x, w_h, t, s: _reach(
-            states, w_x, w_h, t, min(s, t)
+            states, w_x, w_h, max(s, t), s
         ),
     },
 )

@@ -61,18 +61,19 @@ def my_lstm_step(x, h, c, weight_ih, weight_hh, bias):
 )
 
 
-def _gru(x, h, weight_ih, weight_hh, bias_ih, bias_hh, order=(0, 1, 2), before=False, outside=False, keeps=True):
+def _gru(x, h, weight_ih, weight_hh, bias_ih, bias_hh, order=(0, 1, 2), reset="after", keeps=True):
     """One step of a GRU; the arguments turn on what goes wrong."""
     units = len(h)
     of_x, of_h = weight_ih @ x + bias_ih, weight_hh @ h + bias_hh
     r, z = (_squash((of_x + of_h)[gate * units : (gate + 1) * units]) for gate in order[:2])
     last = slice(2 * units, None)
-    if before:
-        n = np.tanh(of_x[last] + weight_hh[last] @ (r * h) + bias_hh[last])
-    elif outside:
-        n = np.tanh(of_x[last] + r * (weight_hh[last] @ h) + bias_hh[last])
-    else:
-        n = np.tanh(of_x[last] + r * of_h[last])
+    inside = {
+        "after": of_x[last] + r * of_h[last],
+        "before": of_x[last] + weight_hh[last] @ (r * h) + bias_hh[last],
+        "without bias": of_x[last] + r * (weight_hh[last] @ h) + bias_hh[last],
+        "everything": r * (of_x + of_h)[last],
+    }
+    n = np.tanh(inside[reset])
     return (1 - z) * n + z * h if keeps else (1 - z) * h + z * n
 
 
@@ -101,8 +102,9 @@ def my_gru_step(x, h, weight_ih, weight_hh, bias_ih, bias_hh):
         "five numbers, two units": lambda random: _gru_inputs(random, 5, 2),
     },
     mistakes={
-        "the reset gate acts on h before the product, as on the deck": lambda *inputs: _gru(*inputs, before=True),
-        "the bias of the state stands outside the reset gate": lambda *inputs: _gru(*inputs, outside=True),
+        "the reset gate acts on h before the product, as on the deck": lambda *inputs: _gru(*inputs, reset="before"),
+        "the bias of the state stands outside the reset gate": lambda *inputs: _gru(*inputs, reset="without bias"),
+        "the reset gate acts on what comes from the input, too": lambda *inputs: _gru(*inputs, reset="everything"),
         "z says how much is new, as on the deck; here it says how much is kept": lambda *inputs: _gru(
             *inputs, keeps=False
         ),
@@ -188,8 +190,8 @@ def my_top_k(log_p, k, temperature):
             log_p, k, temperature, left_out=0.0
         ),
         "one token too many is kept": lambda log_p, k, temperature: _top_scores(log_p, k, temperature, more=1),
-        "the probabilities do not sum to 1": lambda log_p, k, temperature: (
-            _top_scores(log_p, k, temperature) * np.exp(np.sort(log_p / temperature)[-k:]).sum()
+        "the cut comes after the softmax, and what is left does not sum to 1": lambda log_p, k, temperature: (
+            _top_scores(log_p, len(log_p), temperature) * (np.argsort(np.argsort(-log_p)) < k)
         ),
     },
 )
