@@ -253,7 +253,7 @@ class Exercise:
             return f"{found.malformed}.", ""
         if found.changed:
             name = found.changed
-            likely = f"an operation in place, such as {name} -= ... or {name}[...] = ..."
+            likely = f"an operation in place, such as {name} -= 1 or {name}[0] = 1"
             return f"the argument {name} was written to; work on a copy, {name}.copy().", likely
         if right is not None:
             parted = disagreement(right.result, found.result, self.tolerance)
@@ -380,7 +380,10 @@ def _value_told(value):
     if isinstance(value, float | np.floating):
         return f"{value:.6g}"
     text = np.array2string(value, precision=4) if isinstance(value, np.ndarray) else repr(value)
-    return text if len(text) <= 60 else f"a value of type {type(value).__name__}"
+    if len(text) <= 60:
+        return text
+    kind = type(value).__name__
+    return f"a {kind} of {len(value)}" if isinstance(value, list | tuple | dict) else f"a value of type {kind}"
 
 
 def _shown(names, inputs):
