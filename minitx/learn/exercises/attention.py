@@ -28,16 +28,17 @@ def _some_keys(random, queries, keys):
 # check.attention
 
 
-def attention_gone_wrong(scale=lambda d: d**-0.5, axis=-1, masked="before", blocks=False):
+def attention_gone_wrong(scale=lambda d: d**-0.5, axis=-1, masked="before", blocks=False, mixed=True):
     """Return attention with something about it changed."""
 
     def attend(query, key, value, mask=None):
         mask = np.ones((len(query), len(key)), bool) if mask is None else mask ^ blocks
         scores = scale(query.shape[-1]) * query @ key.T
-        if masked == "before":
-            scores = np.where(mask, scores, -np.inf)
+        if masked in ("before", "with 0"):
+            scores = np.where(mask, scores, -np.inf if masked == "before" else 0.0)
         weights = softmax(scores, axis=axis)
-        return (weights * mask if masked == "after" else weights) @ value
+        weights = weights * mask if masked == "after" else weights
+        return weights @ value if mixed else weights
 
     return attend
 
@@ -68,6 +69,8 @@ got.""",
         "mask applied after the softmax; hidden keys have taken their share by then": attention_gone_wrong(
             masked="after"
         ),
+        "hidden scores are set to 0, and e^0 is 1; it takes -∞ to hide a key": attention_gone_wrong(masked="with 0"),
+        "these are the weights, and the values are not mixed yet": attention_gone_wrong(mixed=False),
         "the mask is read the wrong way round: here True means may attend": attention_gone_wrong(blocks=True),
     },
     setup="import numpy as np\n\nfrom minitx.functional import softmax",
@@ -270,6 +273,7 @@ gradient.""",
     mistakes={
         "the keys keep their lengths": cosine_gone_wrong(keys_too=False),
         "the lengths are taken along the wrong axis, over tokens instead of features": cosine_gone_wrong(axis=0),
+        "one length is taken for all vectors together; each has a length of its own": cosine_gone_wrong(axis=None),
         "divided by the squared length; the root is missing": cosine_gone_wrong(root=False),
         "the scores are still divided by √d; cosines need no such scale": cosine_gone_wrong(scale=None),
         "no gradient reaches τ; it must stay a Tensor that is multiplied": cosine_gone_wrong(tau_is_a_number=True),

@@ -16,16 +16,16 @@ from minitx.text.perplexity import perplexity
 # check.cover
 
 
-def cover_gone_wrong(fates=(0.8, 0.9), of_all=False, asked="chosen", threshold=np.less):
+def cover_gone_wrong(fates=(0.8, 0.9), of_all=False, asked="chosen"):
     """Return a recipe for covering words with something about it changed."""
 
     def cover(tokens, lots, fates_drawn, others, mask):
-        chosen = threshold(lots, 0.15)
+        chosen = lots < 0.15
         hit = np.ones_like(chosen) if of_all else chosen
         covered = np.where(hit & (fates_drawn < fates[0]), mask, tokens)
         covered = np.where(hit & (fates[0] <= fates_drawn) & (fates_drawn < fates[1]), others, covered)
-        riddle = {"chosen": chosen, "changed": covered != tokens, "everywhere": np.ones_like(chosen)}[asked]
-        return covered, np.where(riddle, tokens, -100)
+        riddle = {"changed": covered != tokens, "everywhere": np.ones_like(chosen)}.get(asked, chosen)
+        return covered, np.where(riddle, covered if asked == "too late" else tokens, -100)
 
     return cover
 
@@ -63,6 +63,8 @@ model have to name: those that were chosen, or those that look different now?"""
         ),
         "the targets hold every token; only the chosen ones are asked for": cover_gone_wrong(asked="everywhere"),
         "eight in ten of all tokens are masked, not of the chosen": cover_gone_wrong(of_all=True),
+        "the masks are written over again: fates below 0.8 are below 0.9 too": cover_gone_wrong(fates=(0.0, 0.9)),
+        "the targets are taken from the covered tokens, not from the text": cover_gone_wrong(asked="too late"),
         "none of the chosen stays as it is": cover_gone_wrong(fates=(0.8, 1.0)),
     },
 )
@@ -99,6 +101,9 @@ the first token is named by none. `cross_entropy` wants (N, V) and (N,): `reshap
         ),
         "the last place is to name the first token; it has nothing to name": lambda logits, tokens: _named_loss(
             logits, np.roll(tokens, -1, axis=1)
+        ),
+        "the slices cut texts off the batch, not places off the texts": lambda logits, tokens: _named_loss(
+            logits[:-1], tokens[1:]
         ),
         "the losses are summed, and their mean is asked for": lambda logits, tokens: _named_loss(
             logits[:, :-1], tokens[:, 1:], "sum"
@@ -160,6 +165,12 @@ than a short one. `np.arange(T) < lengths[:, None]` says which they are.""",
         ),
         "this is the mean of the texts' perplexities": _perplexity_of_each,
         "the mean of the texts' means: a token of a short text counts more": _perplexity_by_means,
+        "the sum is divided by the number of texts, not of tokens": lambda log_p, lengths: np.exp(
+            -log_p[_is_text(log_p, lengths)].sum() / len(lengths)
+        ),
+        "these are natural logarithms; 2 to a power takes those with base 2": lambda log_p, lengths: (
+            2 ** np.log(_perplexity_of_all(log_p, lengths))
+        ),
         "the minus sign is missing": lambda log_p, lengths: 1 / _perplexity_of_all(log_p, lengths),
     },
 )
@@ -196,6 +207,9 @@ def my_prefix_mask(tokens, prefix):
         ),
         "this is the causal mask: the prefix cannot see all of itself": lambda tokens, prefix: prefix_blocked(
             tokens, 0
+        ),
+        "a token cannot see itself; the triangle begins above the diagonal, k=1": lambda tokens, prefix: (
+            np.triu(np.ones((tokens, tokens), bool)) & (np.arange(tokens) >= prefix)
         ),
         "the prefix is one too long": lambda tokens, prefix: prefix_blocked(tokens, prefix + 1),
         "the prefix is one too short": lambda tokens, prefix: prefix_blocked(tokens, prefix - 1),
@@ -235,6 +249,9 @@ biases and $4 D$ in its two norms. One more norm stands at the end, and the head
             _parameters_by_formula(V, T, D, L) + V * D
         ),
         "the biases are left out": lambda V, T, D, L: _parameters_by_formula(V, T, D, L) - 9 * L * D,
+        "only the matrices are counted; biases and norms are left out": lambda V, T, D, L: (
+            V * D + T * D + 12 * L * D * D
+        ),
         "the last norm, after all layers, is left out": lambda V, T, D, L: _parameters_by_formula(V, T, D, L) - 2 * D,
         "the norms of the layers are left out": lambda V, T, D, L: _parameters_by_formula(V, T, D, L) - 4 * L * D,
         "the positions are left out; they are learned here": lambda V, T, D, L: (

@@ -17,11 +17,11 @@ MOST_TOKENS = Exercise(
     stub="""
 my_most_tokens = ...
 """,
-    hint="""Four bytes a score, $n^2$ scores. (And the way back makes a second array of that size.)""",
+    hint="""Four bytes a score, $n^2$ scores. (The gradients, a second array of that size, are left out here.)""",
     answer=16_384,
     mistakes={
         "a score takes four bytes, not one": 32_768,
-        "a score in float32 takes four bytes; eight are those of float64": 11_585,
+        "a score takes four bytes; eight are those of float64, or of scores and their gradients together": 11_585,
         "1 GiB is 2^30 bytes, a little more than 10^9": 15_811,
         "every token has a score for every token, so there are n² of them": 2**28,
     },
@@ -123,6 +123,7 @@ my_bert_share, my_gpt_share = ..., ...
         "there are four projections: the output has one too": (2304 / 3328, 2304 / 4352),
         "the scores are half of the work with n²; the mix of the values takes as much": (6 / 7, 0.75),
         "the lengths of the two are exchanged": (0.6, 0.75),
+        "a share lies between 0 and 1; these are hundredths": (75, 60),
     },
     setup="",
 )

@@ -34,6 +34,11 @@ def _encoding_without_the_two(positions, width):
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(len(positions), width)
 
 
+def _encoding_with_the_two_twice(positions, width):
+    angles = positions[:, None] * 10000.0 ** (-2 * np.arange(0, width, 2) / width)
+    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(len(positions), width)
+
+
 ENCODING = Exercise(
     name="encoding",
     notebook="06",
@@ -55,6 +60,7 @@ along a new last axis, (N, D/2, 2): a reshape then reads them in turn.""",
             _hands(positions, width), axis=1
         ),
         "the 2 of 2i/D is missing, so the slowest hand is too fast": _encoding_without_the_two,
+        "the 2 of 2i/D is there twice: np.arange(0, D, 2) holds 2i already": _encoding_with_the_two_twice,
         "each cosine stands before its sine": lambda positions, width: np.stack(
             _hands(positions, width)[::-1], axis=-1
         ).reshape(len(positions), width),
@@ -100,8 +106,10 @@ GRID_ENCODING = Exercise(
     notebook="06",
     stub='''
 def my_grid_encoding(rows, columns, width):
-    """Return the codes of all patches, (rows * columns, width), row by row: half the width for the row, then half
-    for the column, each half a sinusoidal encoding of its own."""
+    """Return the codes of all patches, (rows * columns, width), row by row.
+
+    The first half of the width encodes the row, the second the column, each a sinusoidal encoding of its own.
+    """
     ...
 ''',
     hint="""`np.repeat` the codes of the rows, `np.tile` those of the columns, and `np.concatenate` them along the
@@ -117,6 +125,9 @@ last axis. DETR (notebook 22) does it so.""",
         ),
         "the patches are listed column by column: `repeat` and `tile` are exchanged": _grid_column_by_column,
         "the codes are added, not put side by side": _grid_added,
+        "the patches are numbered through, as if they were one long text": lambda rows, columns, width: _codes(
+            rows * columns, width
+        ),
         "each half is cut from a code of the full width; its slow hands are missing": _grid_cut,
     },
     setup="import numpy as np\n\nfrom minitx.nn.positions import sinusoidal_encoding",
@@ -129,16 +140,17 @@ def _shifts(length):
     return np.arange(length) - np.arange(length)[:, None]  # key minus query
 
 
-def relative_gone_wrong(sign=1, centred=True, clipped=True, scaled=True, on_keys=True):
+def relative_gone_wrong(sign=1, centred=True, clipped=True, scaled=(True, True), on_keys=True):
     """Return scores by relative keys with something about them changed."""
 
     def scores(query, key, table):
-        reach, scale = len(table) // 2, query.shape[1] ** -0.5
+        reach = len(table) // 2
         shift = sign * _shifts(len(query))
         shift = np.clip(shift, -reach, reach) if clipped else shift
         by_pair = table[shift + reach if centred else shift]  # (N, N, d)
         places = (by_pair * (query[:, None] if on_keys else key)).sum(axis=-1)
-        return scale * query @ key.T + (scale if scaled else 1.0) * places
+        of_content, of_places = (query.shape[1] ** -0.5 if divided else 1.0 for divided in scaled)
+        return of_content * query @ key.T + of_places * places
 
     return scores
 
@@ -166,8 +178,9 @@ def my_relative_scores(query, key, table):
         "the rows are off by R: the shift 0 has row R of the table": relative_gone_wrong(centred=False),
         "shifts beyond R are not clipped": relative_gone_wrong(clipped=False),
         "only the content is divided by √d; the shifts belong to the keys and are divided too": relative_gone_wrong(
-            scaled=False
+            scaled=(True, False)
         ),
+        "the scores are not divided by √d": relative_gone_wrong(scaled=(False, False)),
         "the vectors of the shifts meet the keys; they are added to the keys, and meet the queries": (
             relative_gone_wrong(on_keys=False)
         ),

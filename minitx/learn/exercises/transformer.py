@@ -19,15 +19,15 @@ from minitx.training.schedules import noam_schedule
 # check.layer_norm
 
 
-def norm_gone_wrong(ddof=0, eps_outside=False, axis=-1, statistics_move=True, summed=True):
+def norm_gone_wrong(ddof=0, eps_used=1, eps_outside=False, axis=-1, centre=1, statistics_move=True, summed=True):
     """Return layer norm and a pullback with something about them changed."""
 
     def differentiated(x, weight, bias, eps=1e-5):
         n = x.shape[axis]
-        centred = x - x.mean(axis=axis, keepdims=True)
-        variance = (centred * centred).sum(axis=axis, keepdims=True) / (n - ddof)
-        deviation = np.sqrt(variance) + eps if eps_outside else np.sqrt(variance + eps)
-        normed = centred / deviation
+        mean = x.mean(axis=axis, keepdims=True)
+        variance = ((x - mean) ** 2).sum(axis=axis, keepdims=True) / (n - ddof)
+        deviation = np.sqrt(variance) + eps if eps_outside else np.sqrt(variance + eps_used * eps)
+        normed = (x - centre * mean) / deviation
 
         def pullback(g):
             h = g * weight
@@ -71,7 +71,9 @@ over the features. Check it against $\sum_j dx_j = 0$: a constant added to $x$ c
     },
     mistakes={
         "the variance is divided by D - 1; layer norm divides by D": norm_gone_wrong(ddof=1),
+        "eps is missing": norm_gone_wrong(eps_used=0),
         "eps is added outside of the root": norm_gone_wrong(eps_outside=True),
+        "the mean is not taken away from x": norm_gone_wrong(centre=0),
         "normalised over the wrong axis: over the tokens, not over the features of each": norm_gone_wrong(axis=0),
         "mean and variance are taken for constants on the way back": norm_gone_wrong(statistics_move=False),
         "broadcast gradient not summed: weight and bias serve every token": norm_gone_wrong(summed=False),
@@ -118,6 +120,10 @@ def _side_by_side_branches(x, attend, feed_forward, norm_1, norm_2):
     return x + attend(norm_1(x)) + feed_forward(norm_2(x))
 
 
+def _attention_lost(x, attend, feed_forward, norm_1, norm_2):
+    return x + feed_forward(norm_2(x + attend(norm_1(x))))
+
+
 def _one_norm_for_both(x, attend, feed_forward, norm_1, norm_2):
     return _pre_norm(x, attend, feed_forward, norm_1, norm_1)
 
@@ -151,6 +157,7 @@ the feed-forward network. The stream $x$ itself is never normalised.""",
         "the residual is taken after the norm; the stream x itself must pass by untouched": _norm_on_the_stream,
         "the residuals are missing": _without_residuals,
         "both branches read the old x; the second one comes after the first": _side_by_side_branches,
+        "the second sum starts from the old x, so what attention found reaches only the branch": _attention_lost,
         "norm_1 is used twice; each branch has a norm of its own": _one_norm_for_both,
     },
 )
@@ -163,8 +170,10 @@ WARM_UP = Exercise(
     notebook="07",
     stub='''
 def my_warm_up(step, warmup, peak):
-    """Return the learning rate of a step, counted from 1: straight up to `peak` in step `warmup`, then down like
-    1/√step."""
+    """Return the learning rate of a step: straight up to `peak` in step `warmup`, then down like 1/√step.
+
+    The first step is step 1.
+    """
     ...
 ''',
     hint="""The formula of section 4 has both parts; only its factor $D^{-1/2}$ has to be another one. Which factor
@@ -182,6 +191,9 @@ makes both terms of the minimum equal to `peak` where step = warmup?""",
         "peak stands in the place of D^(-1/2), so the top is at peak/√warmup": lambda step, warmup, peak: (
             peak * min(step**-0.5, step * warmup**-1.5)
         ),
+        "there is a jump after the peak: √warmup is missing from the fall": lambda step, warmup, peak: (
+            peak * (step / warmup if step <= warmup else step**-0.5)
+        ),
         "after the peak it falls like 1/step, not like 1/√step": lambda step, warmup, peak: (
             peak * min(step / warmup, warmup / step)
         ),
@@ -194,22 +206,19 @@ makes both terms of the minimum equal to `peak` where step = warmup?""",
 # check.smoothed_loss
 
 
-def smoothing_gone_wrong(spread="all", reduced=np.mean, divided=True, of="logs"):
+def smoothing_gone_wrong(own_share=True, others="share of V", summed=False, divided=True, each_its_own=True):
     """Return a smoothed loss and its pullback with something about them changed."""
 
     def differentiated(logits, target, s):
         N, V = logits.shape
-        share = {"all": s / V, "others": s / (V - 1), "nowhere": 0.0}[spread]
-        right = {"all": 1 - s + s / V, "others": 1 - s, "nowhere": 1 - s}[spread]
-        q = np.full((N, V), share)
-        q[np.arange(N), target] = right
-        log_p = log_softmax(logits)
-        losses = -(q * log_p).sum(axis=1) if of == "logs" else -np.log((q * np.exp(log_p)).sum(axis=1))
+        q = np.full((N, V), {"share of V": s / V, "share of V - 1": s / (V - 1), "nothing": 0.0}[others])
+        q[np.arange(N) if each_its_own else slice(None), target] = 1 - s + (s / V if own_share else 0)
+        losses = -(q * log_softmax(logits)).sum(axis=1)
 
         def pullback(g):
             return g * (q.sum(axis=1, keepdims=True) * softmax(logits) - q) / (N if divided else 1)
 
-        return reduced(losses), pullback
+        return losses.sum() if summed else losses.mean(), pullback
 
     return differentiated
 
@@ -238,14 +247,15 @@ cross-entropy, $p$ minus one-hot: here it is $(p - q)/N$, since each row of $q$ 
     },
     mistakes={
         "the right token gets 1 - s and the others share s; here s is spread over all V, the right one too": (
-            smoothing_gone_wrong(spread="others")
+            smoothing_gone_wrong(own_share=False, others="share of V - 1")
         ),
-        "what the right token loses is given to nobody": smoothing_gone_wrong(spread="nowhere"),
-        "the losses are summed, and their mean is asked for": smoothing_gone_wrong(reduced=np.sum, divided=False),
+        "the right token gets 1 - s only; its own share s/V comes on top": smoothing_gone_wrong(own_share=False),
+        "what the right token loses is given to nobody": smoothing_gone_wrong(own_share=False, others="nothing"),
+        "q[:, target] marks the targets of all rows in every row; each row has one": smoothing_gone_wrong(
+            each_its_own=False
+        ),
+        "the losses are summed, and their mean is asked for": smoothing_gone_wrong(summed=True, divided=False),
         "the gradient is not divided by N, though the loss is a mean": smoothing_gone_wrong(divided=False),
-        "the probabilities are mixed before the logarithm; the logarithms are to be mixed": smoothing_gone_wrong(
-            of="p"
-        ),
     },
     gradient="pullback",
     setup="import numpy as np\n\nfrom minitx.functional import log_softmax, softmax",
@@ -277,6 +287,11 @@ def _nothing_new_kept(query, key, value, past_keys, past_values):
     return _attend_next(query, key, value, past_keys, past_values)[0], past_keys, past_values
 
 
+def _first_key_only(query, key, value, past_keys, past_values):
+    _, keys, values = _attend_next(query, key, value, past_keys, past_values)
+    return scaled_dot_product_attention(query, keys, values, is_causal=True), keys, values
+
+
 ATTEND_NEXT = Exercise(
     name="attend_next",
     notebook="07",
@@ -305,6 +320,7 @@ not there yet.""",
     mistakes={
         "the new token does not see itself: its key and value belong among the others": _attend_to_the_past_only,
         "the new key and value stand in front; tokens are kept in their order": _new_key_in_front,
+        "is_causal shows the one query the first key only; no mask is needed here": _first_key_only,
         "the scores are not divided by √d": _attend_without_scale,
         "the new key and value are used, but not kept for the next token": _nothing_new_kept,
     },
