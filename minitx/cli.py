@@ -175,16 +175,18 @@ def notebook_folder(working_folder):
         files = importlib.metadata.files("minitx") or ()
     except importlib.metadata.PackageNotFoundError:
         files = ()
-    installed = [file.locate() for file in files if file.suffix == ".ipynb"]
+    places = {file.as_posix().partition("share/minitx/notebooks/")[2]: file.locate() for file in files}
+    installed = {name: place for name, place in places.items() if name.endswith((".ipynb", ".py"))}
     if not installed:
         raise CommandError(
             "there are no notebooks in this installation; install minitx with pip, or use its git checkout"
         )
     folder = writable_folder(working_folder / "minitx-notebooks")
-    for notebook in installed:
-        copy = folder / Path(notebook).name
+    for name, original in installed.items():  # the notebooks, and the folder of their solutions
+        copy = folder / name
         if not copy.exists():
-            shutil.copyfile(notebook, copy)
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(original, copy)
     return folder
 
 

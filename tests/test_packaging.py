@@ -74,8 +74,9 @@ def test_wheel_holds_the_whole_package_the_notebooks_and_nothing_else(wheel):
         for path in (CHECKOUT / "minitx").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     } | {
-        f"{IN_WHEEL_NAME}.data/data/share/minitx/notebooks/{path.name}"
-        for path in (CHECKOUT / "notebooks").glob("*.ipynb")
+        f"{IN_WHEEL_NAME}.data/data/share/minitx/{path.relative_to(CHECKOUT).as_posix()}"
+        for pattern in ("*.ipynb", "solutions/*.py")
+        for path in (CHECKOUT / "notebooks").glob(pattern)
     }
     found = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name and name[-1] != "/"}
     assert found == expected
@@ -132,7 +133,9 @@ def test_installed_lab_copies_the_notebooks_and_never_overwrites(installed, tmp_
 
     assert str(tmp_path / "minitx-notebooks") in run(script_of(installed, "minitx"), "lab", **options)
     copies = tmp_path / "minitx-notebooks"
-    assert sorted(path.name for path in copies.iterdir()) == notebooks
+    assert sorted(path.name for path in copies.glob("*.*")) == notebooks
+    solutions = {path.name for path in (CHECKOUT / "notebooks" / "solutions").glob("*.py")}
+    assert {path.name for path in (copies / "solutions").iterdir()} == solutions
     (copies / notebooks[0]).write_text("my own answers")
     (copies / notebooks[1]).unlink()
     run(script_of(installed, "minitx"), "lab", **options)
