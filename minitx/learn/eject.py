@@ -18,12 +18,15 @@ EJECTABLE_ROOMS = ("nn", "detection", "text", "models")
 ON_ARRAYS = "attention-on-arrays"
 
 _HEADER = """\
-# Ejected from minitx {version}, {path}: this file needs NumPy and nothing else.
-# Run it, and it {promise}.
+# Ejected from minitx {version}: {path} with all that it needs besides NumPy.
+# Run this file, and it {promise}. What nothing here uses was left out{left_out}.
+#
 # SPDX-FileCopyrightText: 2026 the minitx authors
 # SPDX-License-Identifier: MIT
-# SHA-256 of its sources, one after another as they are named below:
-# {digest}
+# SHA-256 of the sources, one after another: {digest}
+#
+# From line on, out of the file:
+{contents}
 """
 
 # What a file does when it is run, and what its test asserts of each step of the trial, by what the steps are.
@@ -201,16 +204,23 @@ def ejected_source(name):
         _section(module, following.kept[module], None if module in spoken_for else source_file(module).docstring)
         for module in modules
     ]
+    opening = f'"""{source_file(target).docstring}"""\n\n{_merged_imports(following.external)}\n'
+    line = _HEADER.count("\n") + len(modules) + opening.count("\n")
+    contents = []
+    for module, section in zip(modules, sections):
+        contents.append(f"#{line:>6}  {_shown_path(module)}{', the module itself' * (module == target)}")
+        line += section.count("\n") + 2
     header = _HEADER.format(
         version=__version__,
         path=_shown_path(target),
         promise="shows what it does" if kind == "values" else "checks its gradients",
+        left_out=", methods of Tensor too" if kind == "tensors" else "",
         digest=hashlib.sha256("".join(source_file(module).text for module in modules).encode()).hexdigest(),
+        contents="\n".join(contents),
     )
-    docstring = f'"""{source_file(target).docstring}"""\n'
     steps = f"    for title, function, {'_' if kind == 'values' else 'arrays'} in try_{stem_of(name)}():\n"
     sections.append('if __name__ == "__main__":\n' + steps + _MAINS[kind])
-    return "\n".join([header + docstring, _merged_imports(following.external), "\n\n".join(sections)])
+    return header + opening + "\n\n".join(sections)
 
 
 def ejected_test(name):

@@ -80,7 +80,16 @@ def test_header_says_where_it_comes_from(name, sources):
     owner = re.search(r"SPDX-FileCopyrightText: (.*)", head)[1]
     assert f"Copyright (c) {owner}\n" in licence and licence.startswith("MIT License")
     assert "SPDX-License-Identifier: MIT\n" in head
-    assert f"minitx {minitx.__version__}, minitx/" in head
+    assert f"from minitx {minitx.__version__}: minitx/" in head
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_table_of_contents_has_the_right_lines(name, sources):
+    head, lines = sources[name].partition('"""')[0], sources[name].splitlines()
+    contents = re.findall(r"^# +(\d+)  (minitx/\S*\.py)(, the module itself)?$", head, re.MULTILINE)
+    assert [lines[int(line) - 1] for line, _, _ in contents] == [f"# From {path}" for _, path, _ in contents]
+    assert len(contents) == sum(line.startswith("# From minitx/") for line in lines)
+    assert [path for _, path, itself in contents if itself] == [re.search(r": (minitx/\S*\.py) with", head)[1]]
 
 
 @pytest.mark.parametrize("name", TAKEN)
