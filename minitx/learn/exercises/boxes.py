@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from minitx.detection.average_precision import precision_at_recalls
 from minitx.detection.boxes import box_cxcywh_to_xyxy, box_iou, paired_generalized_box_iou
 from minitx.detection.suppression import nms, nms_per_class, suppress_as_printed
 from minitx.learn.exercise import Exercise
@@ -39,6 +40,16 @@ def _overlaps_variant(a, b, counted=1, floor=0, pixel=0, divide="union"):
     areas = [(box[..., 2:] - box[..., :2] + pixel).prod(axis=-1) for box in (a, b)]
     smaller = np.maximum(np.minimum(*areas), 1e-9)
     return shared / (areas[0] + areas[1] - counted * shared if divide == "union" else smaller)
+
+
+def _overlaps_of_products(a, b):
+    """Make the mistake of cutting off the area at 0, not each side."""
+    inner = np.minimum(a[:, None, 2:], b[:, 2:]) - np.maximum(a[:, None, :2], b[:, :2])
+    shared, (area_a, area_b) = (
+        np.maximum(inner.prod(axis=-1), 0),
+        (np.prod(x[:, 2:] - x[:, :2], axis=1) for x in (a, b)),
+    )
+    return shared / (area_a[:, None] + area_b - shared)
 
 
 def _giou_variant(a, b, floor=0, empty=1, hold_union=False, same_edges=False, ignore_g=False):
@@ -94,6 +105,12 @@ def _least_sure_first(boxes, scores, threshold):
     return nms(boxes, -scores, threshold)
 
 
+def _class_by_class(boxes, scores, labels, threshold):
+    """Make the mistake of listing what is kept of one class after the other."""
+    kept = nms_per_class(boxes, scores, labels, threshold)
+    return kept[np.argsort(labels[kept], kind="stable")]
+
+
 def _sorted_by_number(boxes, scores, labels, threshold):
     """Make the mistake of returning the kept boxes in the order in which they came."""
     return np.sort(nms_per_class(boxes, scores, labels, threshold))
@@ -111,6 +128,14 @@ def _average_precision_variant(
     precision = hits.cumsum() / np.arange(1, len(hits) + 1)
     best = np.maximum.accumulate(precision[::-1])[::-1] if envelope else precision
     return best[hits].sum() / (num_objects if all_there else max(hits.sum(), 1))
+
+
+def _average_precision_at_101_recalls(scores, objects, num_objects):
+    """Make the mistake of reading the curve at the recalls 0, .01, ..., 1."""
+    ranked = objects[np.argsort(-scores)]
+    first = np.unique(ranked, return_index=True)[1]
+    hit = np.isin(np.arange(len(ranked)), first) & (ranked >= 0)
+    return precision_at_recalls(hit[None], np.zeros((1, len(hit)), bool), num_objects)[1].mean()
 
 
 def _ranked_reports(random, count=29, there=11):
@@ -147,6 +172,9 @@ and a batch alike.""",
             "x is counted in heights and y in widths": lambda boxes, height, width: _corners_in_pixels(
                 boxes, width, height
             ),
+            "the order is x0, x1, y0, y1; corners are x0, y0, x1, y1": lambda *given: _corners_in_pixels(*given)[
+                ..., [0, 2, 1, 3]
+            ],
             "the corners are still shares, 0-1, not pixels": lambda boxes, height, width: box_cxcywh_to_xyxy(boxes),
         },
     ),
@@ -174,6 +202,9 @@ area.""",
             "the overlap is counted twice in the union": partial(_overlaps_variant, counted=0),
             "boxes that are apart are not cut off at 0: two negative sides make an overlap": partial(
                 _overlaps_variant, floor=-np.inf
+            ),
+            "the product of the two sides is cut off at 0, not each side; two negative ones make an overlap": (
+                _overlaps_of_products
             ),
             "1 is added to each side, as if corners were whole pixels": partial(_overlaps_variant, pixel=1),
             "the overlap is divided by the smaller box, not by the union": partial(_overlaps_variant, divide="smaller"),
@@ -243,7 +274,8 @@ that you *have kept* is of its class and overlaps it. The kept ones are then in 
                 _suppression_variant, rule=_least_sure_first, order=np.positive
             ),
             "classes suppress each other": partial(_suppression_variant, apart=False),
-            "the right boxes are kept, but not sorted by their scores": _sorted_by_number,
+            "the right boxes are kept, but in the order in which they came, not by their scores": _sorted_by_number,
+            "the right boxes are kept, but one class after the other, not by their scores": _class_by_class,
         },
     ),
     Exercise(
@@ -265,7 +297,7 @@ place on.""",
         cases={"29 reports": _ranked_reports, "7 reports": lambda random: _ranked_reports(random, 7, 5)},
         mistakes={
             "the reports are not sorted by score": partial(_average_precision_variant, order=None),
-            "the least sure report comes first": partial(_average_precision_variant, order=np.positive),
+            "this is COCO's mean at 101 recalls; the exact area is asked for": _average_precision_at_101_recalls,
             "an object that is reported again is a hit again": partial(_average_precision_variant, once=False),
             "precision is read where it is, not the best from there on": partial(
                 _average_precision_variant, envelope=False

@@ -31,13 +31,15 @@ def _labelled_queries(random, queries=7, classes=4, things=3):
     return random.normal(size=(queries, classes + 1)), labels, chosen, order, random.uniform(0.1, 0.4)
 
 
-def _class_loss(logits, labels, queries, objects, eos, weighted=True, ordered=True, all_pay=True, by_weight=True):
+def _class_loss(
+    logits, labels, queries, objects, eos, weighted=True, ordered=True, all_pay=True, by_weight=True, score=log_softmax
+):
     """Compute the class part of the set loss; other switches make mistakes."""
     classes = np.full(len(logits), logits.shape[1] - 1)
     classes[queries] = labels[objects] if ordered else labels
     nothing = classes == logits.shape[1] - 1
     weight = np.where(nothing, (eos if weighted else 1) * all_pay, 1.0)
-    paid = -log_softmax(logits)[np.arange(len(classes)), classes] * weight
+    paid = -score(logits)[np.arange(len(classes)), classes] * weight
     return paid.sum() / (weight.sum() if by_weight else len(classes))
 
 
@@ -67,10 +69,10 @@ def _box_loss_of_means(boxes, targets, matches):
     return np.mean([loss.sum() / max(len(loss), 1) for loss in losses])
 
 
-def _detr_attention(x, where, memory, positions, at_query=1, at_key=1, at_value=0, temperature=None):
+def _detr_attention(x, where, memory, positions, at_query=1, at_key=1, at_value=0, temperature=None, axis=1):
     """Attend as DETR's decoder does; positions in other places make mistakes."""
     scores = (x + at_query * where) @ (memory + at_key * positions).T / (temperature or np.sqrt(x.shape[1]))
-    return softmax(scores) @ (memory + at_value * positions)
+    return softmax(scores, axis=axis) @ (memory + at_value * positions)
 
 
 def _queries_and_cells(random, queries=3, cells=7, width=5):
@@ -144,6 +146,7 @@ checked as well.""",
             "the labels are used in the order in which they are listed, not as matched": partial(
                 _class_loss, ordered=False
             ),
+            "this is -p, as in the matching; the loss takes the logarithm": partial(_class_loss, score=softmax),
             'only matched queries pay; nobody learns to say "no object"': partial(_class_loss, all_pay=False),
         },
         gradient="tensor",
@@ -205,6 +208,7 @@ where, memory + positions, memory)`. And $\operatorname{softmax}(QK^\top / \sqrt
             "the positions are in the values too": partial(_detr_attention, at_value=1),
             "the keys have no positions": partial(_detr_attention, at_key=0),
             "the queries have no embeddings of their own": partial(_detr_attention, at_query=0),
+            "the softmax runs over the queries, not over the cells": partial(_detr_attention, axis=0),
             "the scores are not divided by √D": partial(_detr_attention, temperature=1),
         },
         setup="import numpy as np\n\nfrom minitx.functional import softmax",

@@ -65,6 +65,7 @@ my_eos = ...
 """,
         hint=r"""Set $p = \tfrac12$ in the formula of section 5.""",
         answer=1 / 3,
+        tolerance=0.02,  # 0.33 is one third
         mistakes={
             "this is the share of queries that find a car; at ½ it is cars to queries without one": 0.25,
             "it is upside down: the many must weigh little": 3.0,
@@ -95,6 +96,9 @@ first.""",
             'all boxes count, also those of queries that say "no object"': partial(
                 _missed, heard=lambda logits: np.ones(len(logits), bool)
             ),
+            'a box counts as told if its logit is above 0; it must be above that of "no object"': partial(
+                _missed, heard=lambda logits: logits[:, 0] > 0
+            ),
             "an image in which nothing is told is left out, though all of it is missed": partial(
                 _missed, silence=False
             ),
@@ -124,6 +128,7 @@ independent numbers the *squares* of the errors add up, also when the numbers ar
         mistakes={
             "the squares are divided by n, not by n - 1 (ddof=1)": partial(_difference, ddof=0),
             "the two errors are added, though their squares should be": partial(_difference, add=np.add),
+            "this is the square of the error; the root is missing": partial(_difference, add=np.add, root=np.positive),
             "this is the spread of single trainings; the mean of n is known √n times better": _spread_of_difference,
             "this is the difference of a and b, not of b and a": lambda a, b: _difference(b, a),
         },
@@ -150,7 +155,9 @@ that would be `argsort` twice.""",
             "the objects are sorted by their left edges, not by their centres": partial(
                 _matched_from_left, key=lambda boxes: boxes[:, 0] - boxes[:, 2] / 2
             ),
-            "the objects are not sorted": partial(_matched_from_left, key=lambda boxes: np.arange(len(boxes))),
+            "queries and objects are exchanged": lambda targets: [
+                (objects, queries) for queries, objects in _matched_from_left(targets)
+            ],
         },
     ),
 ]

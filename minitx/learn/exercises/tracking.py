@@ -13,8 +13,8 @@ def _found_under_numbers(random, frames=14, things=3):
     while True:
         there = random.random((frames, things)) < 0.85
         found = there & (random.random((frames, things)) < 0.75)
-        changes = np.cumsum(random.random((frames, things)) < 0.2, axis=0)  # a new number each time
-        numbers = np.where(found, things * changes + np.arange(things), -1)
+        changes = np.cumsum(random.random((frames, things)) < 0.3, axis=0)
+        numbers = np.where(found, things * (changes % 2) + np.arange(things), -1)  # two numbers, in turn
         predicted = found.sum(axis=1) + random.integers(0, 2, frames)
         given = numbers, there, predicted
         if len({round(mota(*given), 6) for mota in (_mota, *MOTA_MISTAKES.values())}) > len(MOTA_MISTAKES):
@@ -45,21 +45,29 @@ def _switches_with_gaps(numbers):
     return (numbers[1:] != numbers[:-1]).sum()
 
 
+def _numbers_too_many(numbers):
+    """Make the mistake of counting how many different numbers a thing had."""
+    return sum(len(np.unique(column[column >= 0])) - 1 for column in numbers.T)
+
+
 MOTA_MISTAKES = {
     "only neighbouring frames are compared; a thing may change its number while it is not found": partial(
         _mota, switches=_switches_of_neighbours
     ),
     "to be lost and to be found again count as switches": partial(_mota, switches=_switches_with_gaps),
+    "the numbers of a thing are counted, not the switches; a number may come back": partial(
+        _mota, switches=_numbers_too_many
+    ),
     "false positives are forgotten": partial(_mota, alarms=0),
     "the mistakes are divided by the boxes predicted, not by those of the truth": partial(_mota, by_predicted=True),
 }
 
 
-def _ink_colour(image, box, order=np.positive, cut=None, share=10):
+def _ink_colour(image, box, order=np.positive, cut=None):
     """Average the darkest tenth of the pixels in a box; other arguments make mistakes."""
     x0, y0, x1, y1 = np.asarray(box).astype(int)
     pixels = (image[:, x0:x1, y0:y1] if cut else image[:, y0:y1, x0:x1]).reshape(3, -1)
-    darkest = np.argsort(order(pixels.sum(axis=0)), kind="stable")[: max(1, pixels.shape[1] // share)]
+    darkest = np.argsort(order(pixels.sum(axis=0)), kind="stable")[: max(1, pixels.shape[1] // 10)]
     return pixels[:, darkest].mean(axis=1)
 
 
@@ -68,6 +76,13 @@ def _ink_colour_by_channel(image, box):
     x0, y0, x1, y1 = np.asarray(box).astype(int)
     pixels = np.sort(image[:, y0:y1, x0:x1].reshape(3, -1), axis=1)
     return pixels[:, : max(1, pixels.shape[1] // 10)].mean(axis=1)
+
+
+def _ink_colour_mixed(image, box):
+    """Make the mistake of reading the colours of three pixels as one."""
+    x0, y0, x1, y1 = np.asarray(box).astype(int)
+    pixels = image[:, y0:y1, x0:x1].reshape(-1, 3)
+    return pixels[np.argsort(pixels.sum(axis=1))[: max(1, len(pixels) // 10)]].mean(axis=0)
 
 
 def _image_and_box(random, height=20, width=28):
@@ -93,7 +108,7 @@ def _colours_of_frames(random, frames=7, things=5):
     return (random.random((frames, things, 3)),)
 
 
-def _track_matches(cost, own, forced=True, free_again=False, again=False):
+def _track_matches(cost, own, forced=True, free_again=False, again=False, local=()):
     """Match queries with objects, tracks with their own; other switches make mistakes."""
     tracks = len(own)
     there = np.flatnonzero(own >= 0) if forced else np.zeros(0, int)
@@ -101,7 +116,10 @@ def _track_matches(cost, own, forced=True, free_again=False, again=False):
     free = np.concatenate([others, np.arange(tracks if forced else 0, len(cost))]).astype(int)
     rest = np.arange(cost.shape[1]) if again else np.setdiff1d(np.arange(cost.shape[1]), own[there])
     queries, objects = linear_sum_assignment(cost[np.ix_(free, rest)])
-    chosen, things = np.concatenate([there, free[queries]]), np.concatenate([own[there], rest[objects]])
+    chosen = np.concatenate([there, queries if "queries" in local else free[queries]])
+    things = np.concatenate([own[there], objects if "objects" in local else rest[objects]])
+    if local:
+        return chosen, things
     order = np.argsort(chosen)
     return chosen[order], things[order]
 
@@ -125,6 +143,7 @@ my_idf1 = ...
         hint=r"""Each thing gets one number, and each number at most one thing. Which two of the six entries may be
 added, and add up to the most? Do not forget the 2 of the formula.""",
         answer=34 / 66,
+        tolerance=0.01,  # 0.52 will do
         mistakes={
             "the 2 above the line is missing": 17 / 66,
             "three numbers are counted for two things": 44 / 66,
@@ -174,7 +193,10 @@ sums, `np.argsort`, and take whole columns: a pixel keeps its three numbers.""",
             "the brightest tenth is taken; ink is dark": partial(_ink_colour, order=np.negative),
             "x and y are exchanged; rows come first": partial(_ink_colour, cut="x first"),
             "each colour is sorted by itself, so that it comes from other pixels": _ink_colour_by_channel,
-            "all pixels of the box are averaged, paper and ink": partial(_ink_colour, share=1),
+            "reshape(-1, 3) mixes pixels, for the colours are the first axis": _ink_colour_mixed,
+            "the row y1 and the column x1 are taken in, but are just outside": lambda image, box: _ink_colour(
+                image, np.asarray(box) + [0, 0, 1, 1]
+            ),
         },
     ),
     Exercise(
@@ -234,6 +256,10 @@ Hungarian algorithm on `cost[K:, rest]`, whose answers count from 0 in the part 
             ),
             "a track whose object is gone takes another one": partial(_track_matches, free_again=True),
             "what a track follows is given to an object query too": partial(_track_matches, again=True),
+            "the objects of the object queries are counted among those that are left, not among all": partial(
+                _track_matches, local="objects"
+            ),
+            "the object queries are counted from 0, not from K": partial(_track_matches, local="queries"),
         },
         setup="import numpy as np\n\nfrom minitx.detection import linear_sum_assignment",
     ),
