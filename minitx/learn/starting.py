@@ -7,7 +7,10 @@ from pathlib import Path
 from minitx.learn.exercises.catalogue import EXERCISES
 
 STUB_FILE = '''\
-"""Exercise `{name}` of notebook {notebook}, which has the whole task. Replace the ..., then: pytest test_{name}.py"""
+"""Exercise `{name}` of notebook {notebook}, which has the whole task.
+
+Replace the ... and run: pytest test_{name}.py
+"""
 
 {setup}
 {gap}
@@ -18,7 +21,7 @@ STUB_FILE = '''\
 '''
 
 TEST_FILE = '''\
-"""The test of exercise `{name}`, whose answer stands in {name}.py. Run it: pytest test_{name}.py"""
+"""Is {name}.py right? Run: pytest test_{name}.py"""
 
 from pathlib import Path
 from runpy import run_path
@@ -57,7 +60,7 @@ def exercise_files(exercise):
             name=name,
             notebook=exercise.notebook,
             setup=exercise.setup.strip(),
-            gap="\n" if exercise.arguments else "",
+            gap="\n" if exercise.arguments or "\ndef " in exercise.setup else "",  # as a formatter would have it
             stub=stub,
             hint=textwrap.fill(" ".join(exercise.hint.split()), 100, initial_indent="# ", subsequent_indent="# "),
         ),

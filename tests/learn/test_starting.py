@@ -22,6 +22,7 @@ every_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lam
 def test_stub_has_all_but_the_answer(exercise):
     stub = exercise_files(exercise)[f"{exercise.name}.py"]
     ast.parse(stub)
+    assert max(map(len, stub.splitlines())) <= 120
     assert exercise.stub.strip() in stub and exercise.setup in stub
     folded = " ".join(line.removeprefix("# ") for line in stub.partition("# Hint:\n")[2].splitlines())
     assert folded == " ".join(exercise.hint.split())
