@@ -270,7 +270,7 @@ class Exercise:
     def _gradient_complaint(self, found, right, given):
         names = self.arguments if self.gradient == "pullback" else range(len(right))
         if len(found) != len(right):
-            wanted = ", ".join(map(str, names))
+            wanted = ", ".join(map(str, names[: len(right)]))
             return f"the pullback returns {len(found)} gradients, expected {len(right)}: one for each of {wanted}.", ""
         for name, one, other in zip(names, right, found):
             what = f"dL/d {name if self.gradient == 'pullback' else self.arguments[name]}"
@@ -284,36 +284,55 @@ class Exercise:
         return None
 
     def _known_mistake(self, function, case, seed):
-        """Name the mistake that gives what the function gives: in all cases if there is one, else in this one."""
-        here = [
-            mistake
-            for mistake, wrong in self.mistakes.items()
-            if self._same(self._outcome(function, case, seed), self._outcome_quietly(wrong, case, seed))
-        ]
-        everywhere = [
-            mistake
-            for mistake in here
-            if all(
-                self._same(self._outcome(function, other, 1), self._outcome_quietly(self.mistakes[mistake], other, 1))
-                for other in self.cases
+        """Name the mistake that gives what the function gives: in all cases if there is one, else in this one.
+
+        All fresh inputs of the case are looked at: a single number may agree by chance.
+        """
+        for wholly in (True, False):
+            here = [
+                mistake for mistake in self.mistakes if self._makes(mistake, function, case, (seed, *SEEDS), wholly)
+            ]
+            everywhere = [
+                mistake
+                for mistake in here
+                if all(self._makes(mistake, function, other, SEEDS[:1], wholly) for other in self.cases)
+            ]
+            if here:
+                return next(iter(everywhere + here))
+        return ""
+
+    def _makes(self, mistake, function, case, seeds, wholly):
+        """Tell whether a function gives what a mistake gives: in all, or else in the first thing that is wrong."""
+        return all(
+            self._same(
+                self._outcome(function, case, seed),
+                self._outcome_quietly(self.mistakes[mistake], case, seed),
+                None if wholly else self._outcome(self.answer, case, seed),
             )
-        ]
-        return next(iter(everywhere + here), "")
+            for seed in seeds
+        )
 
     def _outcome_quietly(self, function, case, seed):
         with np.errstate(all="ignore"):
             return self._outcome(function, case, seed)
 
-    def _same(self, one, other):
-        if one.error is not None or other.error is not None:
-            return type(one.error) is type(other.error) and str(one.error) == str(other.error)
-        if (one.changed, one.malformed) != (other.changed, other.malformed):
+    def _same(self, found, other, right=None):
+        """Compare two outcomes; if the right one is given, only in the first thing that is wrong about the first."""
+        if found.error is not None or other.error is not None:
+            return type(found.error) is type(other.error) and str(found.error) == str(other.error)
+        if (found.changed, found.malformed) != (other.changed, other.malformed):
             return False
-        if disagreement(one.result, other.result, self.tolerance):
+        if disagreement(found.result, other.result, self.tolerance):
             return False
-        return len(one.gradients) == len(other.gradients) and not any(
-            disagreement(mine, theirs, self.tolerance) for mine, theirs in zip(one.gradients, other.gradients)
-        )
+        if len(found.gradients) != len(other.gradients):
+            return False
+        pairs = list(zip(found.gradients, other.gradients))
+        if right is not None and disagreement(right.result, found.result, self.tolerance):
+            return True  # wrong forward: the way back cannot be right, and may be wrong in many ways
+        if right is not None:
+            wrong = [pair for one, pair in zip(right.gradients, pairs) if disagreement(one, pair[0], self.tolerance)]
+            pairs = wrong[:1] or pairs
+        return not any(disagreement(mine, theirs, self.tolerance) for mine, theirs in pairs)
 
 
 class _Outcome:

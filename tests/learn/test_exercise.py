@@ -34,6 +34,7 @@ def my_scale(x, weight):
         "broadcast gradient not summed": lambda x, weight: (x * weight, lambda g: (g * weight, g * x)),
         "the mean instead of the sum": lambda x, weight: (x * weight, lambda g: (g * weight, (g * x).mean(axis=0))),
         "it is added": lambda x, weight: (x + weight, lambda g: (g, g.sum(axis=0))),
+        "g does not meet the weight": lambda x, weight: (x * weight, lambda g: (g, (g * x).sum(axis=0))),
     },
     invariants={"zeros stay zeros": lambda result, x, weight: (result[x == 0] == 0).all()},
     gradient="pullback",
@@ -125,6 +126,13 @@ def test_a_stub_is_neither_an_error_nor_right(exercise, answer):
 @pytest.mark.parametrize("mistake", SCALE.mistakes)
 def test_known_mistakes_are_named(mistake):
     assert told(SCALE, SCALE.mistakes[mistake]).endswith(f"\nLooks like: {mistake}.")
+
+
+def test_the_first_thing_that_is_wrong_is_named_whatever_else_is_wrong():
+    added_but_pulled_back_as_a_product = told(SCALE, lambda x, weight: (x + weight, right_scale(x, weight)[1]))
+    assert added_but_pulled_back_as_a_product.endswith("Looks like: it is added.")
+    two_gradients_wrong = told(SCALE, lambda x, weight: (x * weight, lambda g: (g, g * x)))
+    assert two_gradients_wrong.endswith("Looks like: g does not meet the weight.")
 
 
 @pytest.mark.parametrize(
