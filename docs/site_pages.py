@@ -15,6 +15,13 @@ from sphinx.transforms import SphinxTransform
 
 CHECKOUT = Path(__file__).parents[1]
 
+# In the order of their table of contents.
+DERIVATIONS = """
+    engine checking prod linear embedding gelu softmax cross_entropy binary_cross_entropy errors layer_norm
+    batch_norm attention rnn lstm gru convolution unfolding pooling interpolate grid_sample focal_loss dice_loss
+    box_iou
+""".split()
+
 # Under which page the others stand, and in what order. A line that ends in `*` is every page of that kind.
 CONTENTS = {
     "docs/index": {
@@ -23,7 +30,7 @@ CONTENTS = {
         "The library": ["docs/api/index", "docs/architecture", "docs/contributing", "CHANGELOG"],
     },
     "notebooks/README": {"": ["notebooks/*"]},
-    "docs/derivations/index": {"": ["docs/derivations/*"]},
+    "docs/derivations/index": {"": [f"docs/derivations/{name}" for name in DERIVATIONS]},
 }
 SOURCES = "source"  # where on the site the files of the checkout are shown
 PARTS_OF_EXERCISES = {"minitx.learn.exercises", "minitx.learn.trials"}  # right and wrong answers: nobody calls them
@@ -110,7 +117,11 @@ def source_pages(app):
             content = app.builder.highlighter.highlight_block(
                 path.read_text(encoding="utf-8"), language, linenos="inline", lineanchors="line"
             )
-        yield f"{SOURCES}/{name}", {"title": name, "body": f"<h1>{name}</h1>\n{content}"}, "page.html"
+        page, reference = f"{SOURCES}/{name}", f"docs/api/{name.removesuffix('.py').replace('/', '.')}"
+        if path in modules and path.stem != "__init__":
+            link = app.builder.get_relative_uri(page, reference)
+            content = f'<p>Its <a href="{link}">page in the API reference</a></p>\n{content}'
+        yield page, {"title": name, "body": f'<h1 class="file">{name}</h1>\n{content}'}, "page.html"
 
 
 def source_of(domain, names):
@@ -155,7 +166,7 @@ def public_names(module):
 def first_sentence(documented):
     """Return the first sentence of a docstring, in one line."""
     text = " ".join((inspect.getdoc(documented) or "").partition("\n\n")[0].split())
-    return re.split(r"(?<=[.?!:])\s", text + " ")[0].rstrip(":")
+    return re.split(r"(?<=[.?!])\s", text + " ")[0]
 
 
 def table(rows):

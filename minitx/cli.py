@@ -9,6 +9,7 @@ import difflib
 import importlib.metadata
 import importlib.util
 import inspect
+import json
 import os
 import shlex
 import shutil
@@ -291,14 +292,20 @@ def detect(arguments):
 
 
 def lab(arguments):
-    """Run `minitx lab`: open the notebooks in JupyterLab."""
+    """Run `minitx lab`: open the notebooks in JupyterLab, which asks the web for nothing unless its user chose to."""
     if importlib.util.find_spec("jupyterlab") is None:
         raise CommandError('JupyterLab is not installed; install it with: pip install "minitx[lab]"')
     from jupyterlab.labapp import LabApp
 
     folder = notebook_folder(Path.cwd())
     print(f"opening the notebooks in {folder}; stop with ctrl-C")
-    LabApp.launch_instance([str(folder), *ASKING_NOBODY, *arguments.passed_on])
+    with tempfile.TemporaryDirectory() as settings:
+        defaults = Path(settings, "labconfig", "default_setting_overrides.json")
+        defaults.parent.mkdir()
+        defaults.write_text(json.dumps({NOTIFICATIONS: {"fetchNews": "false", "checkForUpdates": False}}))
+        others = filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])
+        os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join([settings, *others])
+        LabApp.launch_instance([str(folder), *arguments.passed_on])
 
 
 def exercise_name(text):
@@ -357,8 +364,7 @@ def eject(arguments):
         print(f"written: {folder / file} ({text.count(chr(10)):,} lines)")
 
 
-# JupyterLab would look for news and a newer version of itself on the web.
-ASKING_NOBODY = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
+NOTIFICATIONS = "@jupyterlab/apputils-extension:notification"  # what asks for news, and the web for newer versions
 PICTURE_ENDINGS = (".png", ".pdf", ".svg")
 TRAIN_OPTIONS = ("seed", "epochs", "out", "resume", "quiet")
 

@@ -48,11 +48,13 @@ def test_version(minitx_command):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--help"], ["demo", "detect", "lab", "in about a minute", "minitx demo --epochs 5"]),
+        (["--help"], ["demo", "detect", "lab", "learn", "in about a minute", "minitx demo --epochs 5"]),
         (["demo", "--help"], ["--seed N", "--epochs N", "--out DIR", "--quiet", "default: 0", "default: minitx-demo"]),
         (["train", "--help"], ["NAME", "--seed N", "--epochs N", "--out DIR", "--resume", "--quiet", "minitx-NAME"]),
         (["detect", "--help"], ["IMAGE", "--out FILE", "--threshold P", "default: 0.5", "IMAGE-detected.png", "PNG"]),
         (["lab", "--help"], ["JupyterLab", "never overwrites"]),
+        (["learn", "--help"], ["new NAME", "a stub with a hint", "test_NAME.py"]),
+        (["learn", "new", "--help"], ["NAME", "-o DIR", "--force", "default: here"]),
         (["eject", "--help"], ["NAME", "-o DIR", "--with-test", "--force", "--list", "attention-on-arrays"]),
     ],
 )
@@ -335,9 +337,14 @@ def test_list_that_is_not_read_to_its_end_is_no_error(tmp_path):
 
 
 FAKE_JUPYTERLAB = """
+import os
+from pathlib import Path
+
 class LabApp:
     @staticmethod
     def launch_instance(arguments):
+        for folder in os.environ["JUPYTER_CONFIG_PATH"].split(os.pathsep):
+            print(*(path.read_text() for path in Path(folder).rglob("*.json")))
         print("opened", *arguments)
 """
 
@@ -356,6 +363,7 @@ def test_lab_opens_the_notebooks_of_the_checkout(minitx_command, fake_jupyterlab
     done = minitx_command("lab", "--no-browser", "--port=9999", path=[fake_jupyterlab])
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(f"opened {CHECKOUT / 'notebooks'} --no-browser --port=9999\n")
+    assert '"fetchNews": "false"' in done.stdout, "nobody is asked for news"
     assert not (tmp_path / "minitx-notebooks").exists()
 
 
