@@ -277,6 +277,7 @@ that you *have kept* is of its class and overlaps it. The kept ones are then in 
             "the right boxes are kept, but in the order in which they came, not by their scores": _sorted_by_number,
             "the right boxes are kept, but one class after the other, not by their scores": _class_by_class,
         },
+        setup="import numpy as np\n\nfrom minitx.detection import box_iou",
     ),
     Exercise(
         name="average_precision",

@@ -104,6 +104,7 @@ PANOPTIC_EXERCISES = [
         name="pq",
         notebook="24",
         stub="""
+# 8 true segments, 6 of them matched with a mean IoU of 0.8, and 4 predicted segments too many
 my_pq = ...
 """,
         hint=r"""TP is 6. How many false positives, how many misses? Each counts a half.""",
@@ -121,6 +122,7 @@ my_pq = ...
         name="cut_or_drop",
         notebook="24",
         stub="""
+# PQ of one true segment of 100 pixels: cut into two halves, not predicted, cut into 60 and 40
 my_two_halves, my_nothing, my_sixty_forty = ..., ..., ...
 """,
         hint=r"""IoU of one half is no match. A match of IoU 0.6 with one false positive: $0.6 / (1 + \tfrac12)$.""",

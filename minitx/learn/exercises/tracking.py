@@ -138,6 +138,7 @@ TRACKING_EXERCISES = [
         name="idf1",
         notebook="25",
         stub="""
+# frames of two things (columns) under three numbers (rows): [[9, 6], [5, 0], [0, 8]]; 32 true boxes, 34 predicted
 my_idf1 = ...
 """,
         hint=r"""Each thing gets one number, and each number at most one thing. Which two of the six entries may be
