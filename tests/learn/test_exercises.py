@@ -111,7 +111,7 @@ def test_declaration_is_whole(exercise):
 
 
 # Exercises some of whose arrays are square by nature, such as the matrix that takes one state to the next.
-SQUARE = {"listening", "rnn_step"}
+SQUARE = {"listening", "rnn_step", "rollout"}
 
 
 @every_exercise

@@ -15,6 +15,7 @@ from minitx.learn.exercises.positions import POSITIONS_EXERCISES
 from minitx.learn.exercises.recurrent import RECURRENT_EXERCISES
 from minitx.learn.exercises.tracking import TRACKING_EXERCISES
 from minitx.learn.exercises.transformer import TRANSFORMER_EXERCISES
+from minitx.learn.exercises.vision_transformer import VISION_TRANSFORMER_EXERCISES
 from minitx.learn.exercises.writing import WRITING_EXERCISES
 
 
@@ -63,6 +64,7 @@ EXERCISES = exercises_by_name(
     TRANSFORMER_EXERCISES,
     COMPLEXITY_EXERCISES,
     BERT_GPT_EXERCISES,
+    VISION_TRANSFORMER_EXERCISES,
     BOXES_EXERCISES,
     HUNGARIAN_EXERCISES,
     DETR_EXERCISES,
