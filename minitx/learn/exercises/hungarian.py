@@ -3,7 +3,6 @@
 import numpy as np
 
 from minitx.detection.hungarian import linear_sum_assignment
-from minitx.detection.hungarian_steps import hungarian_steps
 from minitx.learn.exercise import Exercise
 
 
@@ -53,12 +52,12 @@ def _zero_made_with_lines_exchanged(matrix, covered_rows, covered_columns):
 
 
 def _before_a_long_path(random):
-    """Draw costs until the algorithm follows a path over five zeros or more, and primes some that are not on it."""
-    while True:
-        steps = list(hungarian_steps(random.integers(0, 8, (6, 7))))
-        for before, after in zip(steps, steps[1:]):
-            if len(after.path) >= 5 and before.primed.sum() > len(after.path) // 2 + 1:
-                return before.starred, before.primed, after.path[0]
+    """Draw stars and primes as the algorithm leaves them: a path over five zeros, and a star and a prime beside it."""
+    rows, columns = random.permutation(6), random.permutation(7)
+    stars, primes = np.zeros((6, 7), bool), np.zeros((6, 7), bool)
+    stars[rows[1:5], columns[[0, 1, 3, 4]]] = True
+    primes[rows[:4], columns[[0, 1, 2, 5]]] = True
+    return stars, primes, (int(rows[0]), int(columns[0]))
 
 
 def _zeros_of_path(stars, primes, zero):
@@ -198,7 +197,7 @@ def my_follow_path(stars, primes, zero):
 `primes[row].argmax()`. Collect the places first and change a copy of the stars afterwards; who changes stars on the
 way loses his way.""",
         answer=_stars_after,
-        cases={"a path over five zeros or more": _before_a_long_path},
+        cases={"a path over five zeros": _before_a_long_path},
         mistakes={
             "the path ends at its first zero": lambda stars, primes, zero: _stars_after(
                 stars, primes, zero, slice(0, 1), slice(0)

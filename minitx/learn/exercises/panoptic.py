@@ -41,20 +41,18 @@ PQ_MISTAKES = {
 }
 
 
-def _maps_with_void(random, height=5, width=18):
-    """Draw two maps of one class whose borders differ, until every mistake shows; the truth has void, -1."""
-    while True:
-        truth = np.repeat([0, 1, 2, 3], [4, 4, 5, 5])[np.sort(random.integers(0, 18, width))]
-        guess = np.where(random.random(width) < 0.25, random.integers(0, 5, width), truth)
-        truth[(guess == 4) & (random.random(width) < 0.8)] = -1  # most of segment 4 ...
-        truth[random.random(width) < 0.1] = -1  # ... and a little of others
-        if set(truth) != {-1, 0, 1, 2, 3} or set(guess) != {0, 1, 2, 3, 4}:
-            continue
-        if not 0.5 < (truth[guess == 4] < 0).mean() < 1:
-            continue
-        maps = np.tile(truth, (height, 1)), np.tile(guess, (height, 1))
-        if len({round(pq(*maps), 6) for pq in (_pq_variant, *PQ_MISTAKES.values())}) > len(PQ_MISTAKES):
-            return maps
+def _maps_with_void(random):
+    """Draw two maps of one class, with all that may go wrong: runs of (true number, guessed number, columns)."""
+    half = random.integers(2, 5)
+    runs = [
+        *((0, 0, random.integers(4, 7)), (-1, 0, 2)),  # void beside a match
+        *((1, 1, half), (1, 2, half)),  # cut in two halves: an IoU of exactly one half
+        *((-1, 3, 3), (2, 3, random.integers(1, 3))),  # most of it on void
+        *((2, 4, random.integers(6, 9)), (2, 5, 2), (0, 5, 1), (-1, 5, 1)),  # a little of it on void
+    ]
+    true, guessed, count = np.transpose(runs)
+    order = random.permutation(count.sum())
+    return tuple(np.tile(np.repeat(numbers, count)[order], (5, 1)) for numbers in (true, guessed))
 
 
 def _dice_slope(x, t, through_sigmoid=True, below=True, sign=1, smooth=1, two=2):
@@ -89,14 +87,13 @@ def _painted_by_argmax(logits, masks, threshold):
 
 
 def _queries_that_paint(random, queries=8, classes=4, height=6, width=9):
-    """Draw logits, masks and a threshold until some are sure, some are not, and some say "no object"."""
-    while True:
-        logits = 2 * random.normal(size=(queries, classes + 1))
-        p = softmax(logits)
-        things = p.argmax(axis=1) < classes
-        sure = p.max(axis=1) > 0.6
-        if (things & sure).sum() >= 3 and (things & ~sure).any() and (~things & sure).any():
-            return logits, random.normal(-0.2, 1, (queries, height, width)), 0.6
+    """Draw logits, masks and a threshold; two queries are not sure, one is sure that there is nothing."""
+    logits = random.normal(0, 0.05, (queries, classes + 1))
+    order, likely = random.permutation(queries), random.integers(classes, size=queries)
+    likely[order[2]] = classes
+    logits[np.arange(queries), likely] += random.uniform(2, 5, queries)
+    logits[order[:2]] *= 0.04
+    return logits, random.normal(-0.2, 1, (queries, height, width)), 0.6
 
 
 PANOPTIC_EXERCISES = [
@@ -149,7 +146,7 @@ def my_pq_with_void(truth, guess):
 unions look at `(guess == guessed) & (truth >= 0)`. A segment is excused if `(truth[guess == guessed] < 0).mean() >
 0.5`.""",
         answer=_pq_of_maps,
-        cases={"four segments and void": _maps_with_void},
+        cases={"three segments and void": _maps_with_void},
         mistakes=PQ_MISTAKES,
     ),
     Exercise(
