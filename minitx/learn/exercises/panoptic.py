@@ -15,7 +15,7 @@ def _pq_of_maps(truth, guess):
     return float(panoptic_quality(as_dicts[:1], as_dicts[1:], is_thing=[True]).pq[0])
 
 
-def _pq_variant(truth, guess, void_counts=False, excused_above=0.5, exact_half=False, share=0.5):
+def _pq_variant(truth, guess, void_counts=False, excused_above=0.5, exact_half=False):
     """Compute PQ of two maps with void; other switches make mistakes."""
     known = np.ones_like(truth, bool) if void_counts else truth >= 0
     overlaps, matched = [], set()
@@ -29,7 +29,7 @@ def _pq_variant(truth, guess, void_counts=False, excused_above=0.5, exact_half=F
     alone = [other for other in range(guess.max() + 1) if other not in matched]
     alarms = [other for other in alone if (truth[guess == other] < 0).mean() <= excused_above]
     misses = max(truth.max() + 1 - len(overlaps), 0)
-    return sum(overlaps) / (len(overlaps) + share * len(alarms) + share * misses)
+    return sum(overlaps) / (len(overlaps) + len(alarms) / 2 + misses / 2)
 
 
 PQ_MISTAKES = {
@@ -37,7 +37,7 @@ PQ_MISTAKES = {
     "a segment that lies on void is a false positive": partial(_pq_variant, excused_above=1),
     "a segment is excused by any void; it must be more than half of it": partial(_pq_variant, excused_above=0),
     "an IoU of exactly one half is a match; it must be more": partial(_pq_variant, exact_half=True),
-    "false positives and misses count as a whole, not as a half": partial(_pq_variant, share=1),
+    "void is graded like a segment; np.unique(truth) finds -1 too": lambda truth, guess: _pq_variant(truth + 1, guess),
 }
 
 
