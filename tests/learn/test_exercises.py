@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import minitx
+from minitx import Tensor
 from minitx.learn.exercise import ExerciseError
 from minitx.learn.exercises.catalogue import EXERCISES, exercises_by_name
 
@@ -98,6 +99,30 @@ def test_mistake_is_named_by_its_own_sentence(exercise, mistake):
 )
 def test_another_right_answer_is_not_refused(exercise, function):
     assert exercise.check(function)
+
+
+def everywhere_in(result, change):
+    """Change all arrays of a result, in whatever they stand, and what its pullback gives."""
+    if isinstance(result, tuple | list):
+        return type(result)(everywhere_in(part, change) for part in result)
+    if callable(result):  # a list of gradients holds one for each argument, not the rows of one
+        return result if change is np.ndarray.tolist else lambda g: everywhere_in(result(g), change)
+    return change(result) if isinstance(result, np.ndarray) else result
+
+
+def in_single_precision(array):
+    return array.astype(np.float32) if array.dtype.kind == "f" else array
+
+
+CHANGES = {"float32": in_single_precision, "lists": np.ndarray.tolist, "Tensors": Tensor}
+ON_ARRAYS = [exercise for exercise in EXERCISES.values() if exercise.cases and exercise.gradient != "tensor"]
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("exercise", ON_ARRAYS, ids=lambda one: f"{one.notebook}-{one.name}")
+def test_it_does_not_matter_what_the_numbers_stand_in(exercise, change):
+    (solution,) = answers_of(exercise, names_of(file_of(SOLUTIONS, exercise)))
+    assert exercise.check(lambda *inputs: everywhere_in(solution(*inputs), change))
 
 
 @every_exercise
