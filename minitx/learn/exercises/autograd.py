@@ -139,6 +139,7 @@ def my_warm_softmax(x, temperature):
         "the softmax is taken over the whole array, not for each row": lambda x, temperature: _tempered_softmax(
             x, temperature, axis=None
         ),
+        "the scores are multiplied by the temperature": lambda x, temperature: _tempered_softmax(x, 1 / temperature),
         "the pullback takes off the plain mean of g, which a cotangent of ones cannot see": lambda x, temperature: (
             _tempered_softmax(x, temperature, lambda g, p: p * (g - g.mean(axis=-1, keepdims=True)) / temperature)
         ),

@@ -107,6 +107,9 @@ def my_score(log_p, words, alpha):
         ),
         "the 5 is missing; this is a mean over the words": lambda log_p, words, alpha: log_p / words**alpha,
         "the exponent is a factor": lambda log_p, words, alpha: log_p / (alpha * (5 + words) / 6),
+        "the power is taken of 6 alone; it belongs to the whole fraction": lambda log_p, words, alpha: (
+            log_p / (5 + words) / 6**alpha
+        ),
         "the power is taken of 5 + words alone": lambda log_p, words, alpha: log_p / ((5 + words) ** alpha / 6),
     },
 )
@@ -170,6 +173,7 @@ def my_bleu(answers, references):
         "the brevity penalty is upside down and punishes length": lambda answers, references: _bleu(
             answers, references, brevity=lambda r, c: min(1, math.exp(1 - c / r))
         ),
+        "it goes from 0 to 1, not from 0 to 100": lambda answers, references: _bleu(answers, references) / 100,
         "the mean of the precisions is arithmetic, not geometric": lambda answers, references: _bleu(
             answers, references, mean=np.mean
         ),

@@ -94,6 +94,9 @@ def my_saliency(function, image):
         "the slide's recipe: the outputs themselves as cotangent mix all rows": lambda function, image: np.abs(
             _map_of(function, image, np.copy)
         ),
+        "the slide's recipe, which mixes all rows; and the signs are kept": lambda function, image: _map_of(
+            function, image, np.copy
+        ),
         "the signs are kept; sizes are asked for": lambda function, image: _map_of(
             function, image, lambda y: _unit(y, y.argmax())
         ),
