@@ -185,7 +185,7 @@ def value_range(row):
 def flop_unit(explained):
     """Choose the unit in which the most costly row has a readable number."""
     most = explained.rows[0].flops
-    return "GFLOP" if most >= 1e10 else "MFLOP" if most >= 1e7 else "kFLOP" if most >= 1e4 else "FLOP"
+    return "GFLOP" if most >= 1e10 else "MFLOP" if most >= 1e6 else "kFLOP" if most >= 1e4 else "FLOP"
 
 
 def counted_flops(row, unit):
@@ -193,7 +193,8 @@ def counted_flops(row, unit):
     if not row.flops:
         return ""
     scale = {"GFLOP": 1e9, "MFLOP": 1e6, "kFLOP": 1e3, "FLOP": 1}[unit]
-    number = f"{row.flops / scale:,.{0 if unit == 'FLOP' else 2}f}"
+    number = f"{row.flops:,}" if unit == "FLOP" else f"{row.flops / scale:,.2f}"
+    number = "<0.01" if number == "0.00" else number
     return _so_many(row) + number
 
 
@@ -201,7 +202,8 @@ def counted_parameters(row):
     """Write the parameters of a row: of one module, and how many there are."""
     if not row.parameters:
         return ""
-    return f"({row.parameters:,})" if row.again else f"{_so_many(row)}{row.parameters:,}"
+    number = f"{_so_many(row)}{row.parameters:,}"
+    return f"({number})" if row.again else number
 
 
 def _so_many(row):

@@ -124,6 +124,8 @@ def test_dictionaries_tuples_masks_and_whole_numbers_have_shapes():
     assert explain(*MODELS["GPT"]()).rows[0].entering == ["(1, 3) int64"]
     with_weights = explain(vision_transformer(), images[:, :1, :8, :8], need_weights=True)
     assert with_weights.rows[0].leaving == ["(2, 10)", "3 x (2, 4, 17, 17)"]
+    hidden = explain(nn.MultiheadAttention(16, 4), x, x, x, key_padding_mask=np.zeros((2, 5), bool))
+    assert hidden.rows[0].entering == ["3 x (2, 5, 16)", "key_padding_mask (2, 5) bool"]
 
 
 def test_modules_called_twice_never_or_through_their_weights():
@@ -168,9 +170,11 @@ def test_everything_is_left_as_it_was():
             self.norm = nn.BatchNorm2d(3)
             self.drop = nn.Dropout(0.5)
             self.seen = 0
+            self.register_buffer("total", np.zeros(3, np.float32))
 
         def forward(self, x):
             self.seen, self.new = self.seen + 1, x
+            self.total += x.mean(axis=(0, 2, 3))
             return self.drop(self.norm(x))
 
     model = Careless()

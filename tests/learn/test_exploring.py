@@ -90,6 +90,10 @@ def test_a_vision_transformer_on_an_image():
     assert len(lines) == 16
     assert lines[6] == f"query “patch 2, 3”, patch in row 2, column 3: weight {expected[7]:.3f}"
     assert explorer.queries[7] == "patch 2, 3"
+    squares = re.findall(r"<rect x='([\d.]+)' y='([\d.]+)'", explorer.svg())
+    assert squares[16] == squares[6]  # the frame of the patch that asks comes last
+    explorer.settings["query"] = 0
+    assert len(re.findall("<rect", explorer.svg())) == 16  # the class token has no place
     by_arrays = explore_attention([layer.numpy()[0] for layer in weights], image=image, layer=1, head=3, query=7)
     assert said(by_arrays) == lines
 
