@@ -185,6 +185,7 @@ steps in the other order.""",
         "the heads are split by reshape alone, so each gets a slice of the tokens, not of the features": (
             heads_gone_wrong(split=_split_by_reshape)
         ),
+        "the answers of the heads are not put side by side yet": heads_gone_wrong(merge=lambda attended: attended),
         "the heads are not merged back: exchange the axes (heads, L) again before the last reshape": heads_gone_wrong(
             merge=lambda attended: attended.reshape(attended.shape[1], -1)
         ),

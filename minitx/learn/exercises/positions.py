@@ -61,6 +61,9 @@ along a new last axis, (N, D/2, 2): a reshape then reads them in turn.""",
         ),
         "the 2 of 2i/D is missing, so the slowest hand is too fast": _encoding_without_the_two,
         "the 2 of 2i/D is there twice: np.arange(0, D, 2) holds 2i already": _encoding_with_the_two_twice,
+        "the pairs are not put into one row yet; reshape (N, D/2, 2) to (N, D)": lambda positions, width: np.stack(
+            _hands(positions, width), axis=-1
+        ),
         "each cosine stands before its sine": lambda positions, width: np.stack(
             _hands(positions, width)[::-1], axis=-1
         ).reshape(len(positions), width),

@@ -322,6 +322,9 @@ not there yet.""",
         "the new key and value stand in front; tokens are kept in their order": _new_key_in_front,
         "is_causal shows the one query the first key only; no mask is needed here": _first_key_only,
         "the scores are not divided by √d": _attend_without_scale,
+        "the output alone is returned; the keys and values are needed for the next token": lambda *given: _attend_next(
+            *given
+        )[0],
         "the new key and value are used, but not kept for the next token": _nothing_new_kept,
     },
     setup="import numpy as np\n\nfrom minitx.functional import scaled_dot_product_attention",
