@@ -7,10 +7,13 @@ names that nobody uses left out (`following.py`). The command is `minitx eject`.
 
 import difflib
 import hashlib
+import importlib
+import json
 import textwrap
 
 from minitx import __version__
 from minitx.learn.following import Following
+from minitx.learn.recording import recorded_digests
 from minitx.learn.source_pieces import path_of, source_file
 from minitx.learn.trials.attention_on_arrays import ATTENTION_ON_ARRAYS
 
@@ -50,20 +53,19 @@ _HELPERS = {
     "values": ("tell_value",),
 }
 _ASSERTIONS = {
-    "arrays": """\
-    gaps = {stem}.pullback_gaps(function, *arrays)
+    "gradients": """\
+    gaps = {stem}.{gaps}(function, *arrays)
     assert gaps and [name for name, gap in gaps.items() if not gap < {stem}.GAP_ALLOWED] == []
 """,
-    "tensors": """\
-    if arrays:
-        gaps = {stem}.tensor_gaps(function, *arrays)
-        assert gaps and [name for name, gap in gaps.items() if not gap < {stem}.GAP_ALLOWED] == []
-    else:
-        assert repr(function()) == repr(function())
-""",
     "values": """\
-    assert not arrays
-    assert repr(function()) == repr(function())
+    assert value_digest(function(*arrays)) == GIVEN[title], function()
+""",
+    "gradients and values": """\
+    if not arrays:
+        assert value_digest(function()) == GIVEN[title], function()
+        return
+    gaps = {stem}.{gaps}(function, *arrays)
+    assert gaps and [name for name, gap in gaps.items() if not gap < {stem}.GAP_ALLOWED] == []
 """,
 }
 
@@ -77,11 +79,27 @@ Run them with `pytest test_{stem}.py`; they need pytest and NumPy.
 # SPDX-License-Identifier: MIT
 
 import doctest
-
+{imports}
 import pytest
 
 import {stem}
-'''
+{recorded}'''
+
+_TEST_IMPORTS = """\
+import hashlib
+import re
+import sys
+
+import numpy as np"""
+
+_RECORDED = """
+# What each step gave in minitx: the beginning of a hash of how it is written, with numbers rounded to six digits.
+GIVEN = {{
+{given}}}
+
+
+{digest}
+"""
 
 _TEST_BODY = """
 STEPS = list({stem}.{trial}())
@@ -127,7 +145,7 @@ def ejectable_name(text):
     Raises
     ------
     LookupError
-        If nothing has that name; the message knows similar ones.
+        If nothing has that name; the message knows similar ones, and where a class or function of that name stands.
 
     Examples
     --------
@@ -143,8 +161,11 @@ def ejectable_name(text):
     for name in names:
         if wanted in (name, stem_of(name)):
             return name
-    close = difflib.get_close_matches(wanted, [ON_ARRAYS, *(name.partition(".")[2] for name in names[1:])])
+    close = difflib.get_close_matches(wanted.lower(), [ON_ARRAYS, *(name.partition(".")[2] for name in names[1:])])
     hint = f"did you mean {' or '.join(close)}?" if close else "`minitx eject --list` shows them"
+    for name in names[1:]:
+        if source_file(f"minitx.{name}").place_of(text):
+            hint = f"{text} stands in {name}"
     raise LookupError(f"there is no module {text!r} to eject; {hint}")
 
 
@@ -247,15 +268,26 @@ def ejected_test(name):
     True
     """
     name = ejectable_name(name)
-    kind, stem = _followed(name)[0], stem_of(name)
-    values = kind == "values"
+    kind, stem, trial = _followed(name)[0], stem_of(name), f"try_{stem_of(name)}"
+    given = {}
+    if kind != "arrays":
+        digests = recorded_digests(getattr(importlib.import_module(_trials_with(trial)), trial))
+        given = {title: digest for title, digest in digests.items() if digest}
+    what = "values" if given and None not in digests.values() else "gradients and values" if given else "gradients"
+    imports, recorded = "", ""
+    if given:
+        lines = "".join(f'    {json.dumps(title, ensure_ascii=False)}: "{given[title]}",\n' for title in given)
+        digest = source_file("minitx.learn.recording").piece_named("value_digest").text
+        imports, recorded = _TEST_IMPORTS, _RECORDED.format(given=lines, digest=digest)
     return (_TEST_HEAD + _TEST_BODY).format(
         stem=stem,
-        trial=f"try_{stem}",
+        trial=trial,
         version=__version__,
-        what="value_stays_the_same" if values else "gradients",
-        assertions=_ASSERTIONS[kind].format(stem=stem),
-        promise=f"{'values' if values else 'gradients'} and the examples in its docstrings",
+        imports=imports,
+        recorded=recorded,
+        what=what.replace(" ", "_"),
+        assertions=_ASSERTIONS[what].format(stem=stem, gaps="pullback_gaps" if kind == "arrays" else "tensor_gaps"),
+        promise=f"{what}, and the examples in its docstrings",
     )
 
 

@@ -172,6 +172,14 @@ def test_other_bits_are_noticed(corrupted, results_of_corrupted):
     assert "softmax, axis=1" in different and "log_softmax, axis=1" not in different
 
 
+def test_another_value_is_noticed_by_the_test(ejected, tmp_path):
+    for path in (ejected["detection.suppression"], ejected["detection.suppression"].with_name("test_suppression.py")):
+        text = path.read_text(encoding="utf-8").replace("threshold)]] = True", "threshold / 2)]] = True")
+        (tmp_path / path.name).write_text(text, encoding="utf-8")
+    lines = run_ejected_tests([tmp_path / "suppression.py"])[tmp_path / "suppression.py"]
+    assert ["test_values[nms_per_class]" in line for line in lines if line.startswith("FAILED ")] == [True]
+
+
 def test_other_imports_are_noticed(corrupted, results_of_corrupted):
     for name in ("minitx", "matplotlib"):
         error = results_of_corrupted["files"][str(corrupted[name])]["error"]
