@@ -25,6 +25,7 @@ from minitx.learn.agreement import disagreement, in_arrays
 
 SEEDS = (1, 2, 3)  # fresh inputs for each case
 UNKNOWN_MISTAKE = "It fits no mistake that is known; the hint may help."
+SEE_DOCSTRING = "The docstring of the stub says what is to be returned."
 CALL_IT_YOURSELF = "Call it yourself with such inputs, and print the shapes on the way."
 NUMBERS_TOLERANCE = 6e-3  # 0.67 is two thirds
 
@@ -199,7 +200,8 @@ class Exercise:
                 if complaint:
                     text, likely = complaint
                     likely = self._known_mistake(function, case, seed) or likely
-                    unknown = CALL_IT_YOURSELF if outcome.error is not None else UNKNOWN_MISTAKE
+                    unknown = SEE_DOCSTRING if outcome.malformed else UNKNOWN_MISTAKE
+                    unknown = CALL_IT_YOURSELF if outcome.error is not None else unknown
                     return None, f"{text}\n{_advice(likely, unknown)}"
         return (True, f"{self.name}: right. Covered: {', '.join(self._covered())}, on {len(SEEDS)} fresh inputs."), None
 
@@ -271,7 +273,8 @@ class Exercise:
         names = self.arguments if self.gradient == "pullback" else range(len(right))
         if len(found) != len(right):
             wanted = ", ".join(map(str, names[: len(right)]))
-            return f"the pullback returns {len(found)} gradients, expected {len(right)}: one for each of {wanted}.", ""
+            likely = "one is left out" if len(found) < len(right) else "there is one too many"
+            return f"the pullback returns {len(found)} gradients, expected {len(right)}, for {wanted}.", likely
         for name, one, other in zip(names, right, found):
             what = f"dL/d {name if self.gradient == 'pullback' else self.arguments[name]}"
             if one is None:
@@ -280,7 +283,10 @@ class Exercise:
                 return f"{what} is missing {given}; the pullback returns None in its place.", ""
             parted = disagreement(one, other, self.tolerance, what)
             if parted:
-                return f"right forward, wrong backward {given}: {parted.text}.", parted.likely
+                shapes = [[np.shape(gradient) for gradient in gradients] for gradients in (found, right)]
+                exchanged = shapes[0] != shapes[1] and sorted(shapes[0]) == sorted(shapes[1])
+                likely = "the gradients stand in another order than the arguments" if exchanged else parted.likely
+                return f"right forward, wrong backward {given}: {parted.text}.", likely
         return None
 
     def _known_mistake(self, function, case, seed):

@@ -144,7 +144,14 @@ def test_the_first_thing_that_is_wrong_is_named_whatever_else_is_wrong():
         (lambda x: x, "TypeError for x (3, 4), weight (4,): "),
         (lambda x, weight: ((x * weight).T, lambda g: g), "wrong shape for x (3, 4), weight (4,): "),
         (lambda x, weight: (x * weight + 1e-3, lambda g: g), "every number is off by the same 0.001"),
-        (lambda x, weight: (x * weight, lambda g: g * weight), "the pullback returns 1 gradients, expected 2"),
+        (
+            lambda x, weight: (x * weight, lambda g: g * weight),
+            "expected 2, for x, weight.\nLooks like: one is left out.",
+        ),
+        (
+            lambda x, weight: (x * weight, lambda g: ((g * x).sum(axis=0), g * weight)),
+            "gradients stand in another order",
+        ),
         (lambda x, weight: (x * weight, lambda g: (g * weight, None)), "dL/d weight is missing"),
         (lambda x, weight: (x * weight, lambda g: (-g * weight, (g * x).sum(axis=0))), "dL/d x is "),
         (lambda x, weight: (x * weight, lambda g: 1 / None), "TypeError"),

@@ -258,7 +258,6 @@ biases and $4 D$ in its two norms. One more norm stands at the end, and the head
             _parameters_by_formula(V, T, D, L) - T * D
         ),
     },
-    setup="",
 )
 
 BERT_GPT_EXERCISES = [COVER, NEXT_TOKEN_LOSS, PERPLEXITY, PREFIX_MASK, PARAMETERS_OF_GPT]

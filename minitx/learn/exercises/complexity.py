@@ -25,7 +25,6 @@ my_most_tokens = ...
         "1 GiB is 2^30 bytes, a little more than 10^9": 15_811,
         "every token has a score for every token, so there are n² of them": 2**28,
     },
-    setup="",
 )
 
 # check.axial_pairs
@@ -53,7 +52,6 @@ $h$.""",
         "only the rows are counted": lambda height, width: height * width * width,
         "one row and one column are counted, not all of them": lambda height, width: height**2 + width**2,
     },
-    setup="",
 )
 
 # check.tokens_seen
@@ -125,7 +123,6 @@ my_bert_share, my_gpt_share = ..., ...
         "the lengths of the two are exchanged": (0.6, 0.75),
         "a share lies between 0 and 1; these are hundredths": (75, 60),
     },
-    setup="",
 )
 
 # check.equal_work
@@ -143,7 +140,6 @@ my_tokens = ...
         "the width of the layer is 32; 128 is that of its feed-forward part alone": 256,
         "only one of linear1 and linear2 is counted, and the projections alone take as much as that": 0,
     },
-    setup="",
 )
 
 COMPLEXITY_EXERCISES = [MOST_TOKENS, AXIAL_PAIRS, TOKENS_SEEN, PROJECTION_SHARE, EQUAL_WORK]

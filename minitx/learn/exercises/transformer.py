@@ -200,7 +200,6 @@ makes both terms of the minimum equal to `peak` where step = warmup?""",
         "it stays at the peak and never falls": lambda step, warmup, peak: peak * min(step / warmup, 1.0),
         "there is no climb: it starts above the peak": lambda step, warmup, peak: peak * (warmup / step) ** 0.5,
     },
-    setup="",
 )
 
 # check.smoothed_loss
