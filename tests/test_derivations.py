@@ -94,6 +94,30 @@ def test_page_runs_its_formula_and_its_mistake(path):
         assert ">>> " in re.search(rf"^## .*{word}.*?(?=^## )", text, re.MULTILINE | re.DOTALL)[0]
 
 
+def source_of(path, name):
+    """The source of a function, class or method of a file."""
+    source = path.read_text(encoding="utf-8")
+    body = ast.parse(source).body
+    for part in name.split("."):
+        (found,) = [node for node in body if getattr(node, "name", None) == part]
+        body = found.body
+    return ast.get_source_segment(source, found)
+
+
+def stale_quotations(text):
+    """List the pieces of code that the section about the code quotes and that do not stand in the code it shows."""
+    shown = " ".join(" ".join(source_of(FOLDER / target, name) for target, name in shown_code(text)).split())
+    section = re.search(r"^## .*code.*?(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)[0]
+    section = re.sub(r"^```.*?^```", "", section, flags=re.MULTILINE | re.DOTALL)
+    quoted = [" ".join(piece.split()) for code in re.findall(r"`([^`]+)`", section) for piece in code.split("...")]
+    return [piece for piece in quoted if piece not in shown]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_bridge_quotes_the_code_as_it_is(path):
+    assert stale_quotations(path.read_text(encoding="utf-8")) == []
+
+
 WHOLE = "".join(f"## The {section}\n" for section in SECTIONS)
 CODE = "```{{literalinclude}} ../../minitx/nn/{}\n:pyobject: {}\n```\n"
 SOFTMAX = CODE.format("softmax.py", "softmax")
@@ -117,6 +141,13 @@ def test_faults_of_a_page_are_noticed(text, fault):
 
 def test_a_whole_page_has_no_faults():
     assert faults(WHOLE + SOFTMAX + CODE.format("unfolding.py", "Windows.fold")) == []
+
+
+def test_stale_quotation_is_noticed():
+    text = (
+        "## In code\n" + SOFTMAX + "- `weighted = g * p`, `p /= ... total)` and\n- `weighted = g / p`\n## How\n`none`"
+    )
+    assert stale_quotations(text) == ["weighted = g / p"]
 
 
 def stripped(code):
