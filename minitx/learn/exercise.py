@@ -51,7 +51,7 @@ class CheckResult:
         return self.text
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Exercise:
     """One exercise.
 
@@ -114,6 +114,10 @@ class Exercise:
     gradient: str | None = None
     tolerance: float = 1e-6
     setup: str = "import numpy as np"
+
+    def __repr__(self):
+        """Say how to call the check; the fields would give the answer away."""
+        return f"<exercise of notebook {self.notebook}: check.{self.name}({', '.join(self.asked)})>"
 
     @cached_property
     def asked(self):

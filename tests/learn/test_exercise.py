@@ -230,6 +230,11 @@ def test_where_many_answers_are_right_the_invariants_decide():
     assert "every number is there" in told(ANY_ORDER, lambda x: 5)  # the invariant itself raises
 
 
+def test_a_check_that_is_not_called_gives_nothing_away():
+    assert repr(SCALE) == "<exercise of notebook 00: check.scale(my_scale)>"
+    assert "broadcast" not in repr(SCALE.check)
+
+
 def test_what_was_passed_must_be_the_function():
     assert "expected the function itself, got what it returns" in told(SCALE, np.ones(3))
     assert "check.scale(my_scale)" in told(SCALE, right_scale, right_scale)
