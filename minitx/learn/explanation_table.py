@@ -104,14 +104,15 @@ def explanation_html(explained):
     rows = "".join(f"<tr style='background:none'>{cells}</tr>" for cells in body)
     line = "border-bottom:1px solid rgba(128,128,128,.6)"
     return (
-        f"<div style='overflow-x:auto'><div><b>{escape(explanation_head(explained))}</b></div>"
-        f"<table style='border-collapse:collapse;margin:.5em 0;font-variant-numeric:tabular-nums'>"
+        f"<div style='overflow-x:auto;font-size:13px;line-height:1.45'>"
+        f"<div><b>{escape(explanation_head(explained))}</b></div>"
+        f"<table style='border-collapse:collapse;margin:.5em 0;font-size:inherit;font-variant-numeric:tabular-nums'>"
         f"<thead><tr style='{line}'>{head}</tr></thead><tbody>{rows}</tbody></table>"
         f"{notes}</div>"
     )
 
 
-_CELL = "padding:.15em .5em;vertical-align:top;white-space:nowrap;"
+_CELL = "padding:.1em .45em;font-size:inherit;vertical-align:top;white-space:nowrap;"
 _PICTURE = (
     "height:1.15em;image-rendering:pixelated;display:inline;vertical-align:text-bottom;margin:0;max-width:none;"
     "outline:1px solid rgba(128,128,128,.5)"
