@@ -25,10 +25,7 @@ def _some_keys(random, queries, keys):
     return mask
 
 
-# check.attention
-
-
-def attention_gone_wrong(scale=lambda d: d**-0.5, axis=-1, masked="before", blocks=False, mixed=True):
+def _attention_gone_wrong(scale=lambda d: d**-0.5, axis=-1, masked="before", blocks=False, mixed=True):
     """Return attention with something about it changed."""
 
     def attend(query, key, value, mask=None):
@@ -63,21 +60,18 @@ got.""",
         "with a mask": lambda random: (*_normals(random, (3, 4), (5, 4), (5, 2)), _some_keys(random, 3, 5)),
     },
     mistakes={
-        "the scores are not divided by √d_k": attention_gone_wrong(scale=lambda d: 1.0),
-        "the scores are divided by d_k, not by its root": attention_gone_wrong(scale=lambda d: 1 / d),
-        "softmax over the wrong axis: each key's weights sum to 1, not each query's": attention_gone_wrong(axis=0),
-        "mask applied after the softmax; hidden keys have taken their share by then": attention_gone_wrong(
+        "the scores are not divided by √d_k": _attention_gone_wrong(scale=lambda d: 1.0),
+        "the scores are divided by d_k, not by its root": _attention_gone_wrong(scale=lambda d: 1 / d),
+        "softmax over the wrong axis: each key's weights sum to 1, not each query's": _attention_gone_wrong(axis=0),
+        "mask applied after the softmax; hidden keys have taken their share by then": _attention_gone_wrong(
             masked="after"
         ),
-        "hidden scores are set to 0, and e^0 is 1; it takes -∞ to hide a key": attention_gone_wrong(masked="with 0"),
-        "these are the weights, and the values are not mixed yet": attention_gone_wrong(mixed=False),
-        "the mask is read the wrong way round: here True means may attend": attention_gone_wrong(blocks=True),
+        "hidden scores are set to 0, and e^0 is 1; it takes -∞ to hide a key": _attention_gone_wrong(masked="with 0"),
+        "these are the weights, and the values are not mixed yet": _attention_gone_wrong(mixed=False),
+        "the mask is read the wrong way round: here True means may attend": _attention_gone_wrong(blocks=True),
     },
     setup="import numpy as np\n\nfrom minitx.functional import softmax",
 )
-
-
-# check.biased_attention
 
 
 def _biased(query, key, value, bias):
@@ -85,7 +79,7 @@ def _biased(query, key, value, bias):
     return scaled_dot_product_attention(query, key, value, attn_mask=rows)
 
 
-def biased_gone_wrong(scale_back=True, row_sums=True, summed=True, bias_scaled=False):
+def _biased_gone_wrong(scale_back=True, row_sums=True, summed=True, bias_scaled=False):
     """Return attention with a bias, and a pullback with something about it changed."""
 
     def attend(query, key, value, bias):
@@ -121,17 +115,14 @@ scores does one $b_j$ reach? Its gradient is the sum of theirs.""",
     answer=lambda *arguments: vjp(_biased, *arguments),
     cases={"a bias for every key": lambda random: _normals(random, (3, 4), (5, 4), (5, 2), (5,))},
     mistakes={
-        "broadcast gradient not summed: one bias serves every query": biased_gone_wrong(summed=False),
-        "the scale 1/√d is forgotten on the way back": biased_gone_wrong(scale_back=False),
-        "the softmax goes back by its Jacobian's diagonal only": biased_gone_wrong(row_sums=False),
-        "the bias gets the scale 1/√d, but it is added after the scaling": biased_gone_wrong(bias_scaled=True),
+        "broadcast gradient not summed: one bias serves every query": _biased_gone_wrong(summed=False),
+        "the scale 1/√d is forgotten on the way back": _biased_gone_wrong(scale_back=False),
+        "the softmax goes back by its Jacobian's diagonal only": _biased_gone_wrong(row_sums=False),
+        "the bias gets the scale 1/√d, but it is added after the scaling": _biased_gone_wrong(bias_scaled=True),
     },
     gradient="pullback",
     setup="import numpy as np\n\nfrom minitx.functional import softmax",
 )
-
-
-# check.multi_head
 
 
 def _split_by_reshape(x, heads):
@@ -151,7 +142,7 @@ def _merge_rightly(attended):
     return attended.swapaxes(0, 1).reshape(length, heads * width)
 
 
-def heads_gone_wrong(split=_split_rightly, merge=_merge_rightly, whole_width=False):
+def _heads_gone_wrong(split=_split_rightly, merge=_merge_rightly, whole_width=False):
     """Return multi-head attention with other ways to split and to merge."""
 
     def attend(query, key, value, heads):
@@ -176,30 +167,27 @@ def my_multi_head(query, key, value, heads):
     hint="""Reshape `(L, D)` to `(L, heads, D/heads)`, *then* exchange the first two axes;
 `scaled_dot_product_attention` takes `(heads, L, D/heads)` and treats the heads apart. On the way out, undo both
 steps in the other order.""",
-    answer=heads_gone_wrong(),
+    answer=_heads_gone_wrong(),
     cases={
         "two heads": lambda random: (*_normals(random, (3, 8), (5, 8), (5, 8)), 2),
         "three heads": lambda random: (*_normals(random, (4, 6), (7, 6), (7, 6)), 3),
     },
     mistakes={
         "the heads are split by reshape alone, so each gets a slice of the tokens, not of the features": (
-            heads_gone_wrong(split=_split_by_reshape)
+            _heads_gone_wrong(split=_split_by_reshape)
         ),
-        "the answers of the heads are not put side by side yet": heads_gone_wrong(merge=lambda attended: attended),
-        "the heads are not merged back: exchange the axes (heads, L) again before the last reshape": heads_gone_wrong(
+        "the answers of the heads are not put side by side yet": _heads_gone_wrong(merge=lambda attended: attended),
+        "the heads are not merged back: exchange the axes (heads, L) again before the last reshape": _heads_gone_wrong(
             merge=lambda attended: attended.reshape(attended.shape[1], -1)
         ),
-        "the heads are split by reshape alone, and merged by reshape alone": heads_gone_wrong(
+        "the heads are split by reshape alone, and merged by reshape alone": _heads_gone_wrong(
             split=_split_by_reshape, merge=lambda attended: attended.reshape(attended.shape[1], -1)
         ),
-        "a head takes every heads-th feature instead of neighbouring ones": heads_gone_wrong(split=_split_interleaved),
-        "the scores are divided by √D; the width of a head is D/heads": heads_gone_wrong(whole_width=True),
+        "a head takes every heads-th feature instead of neighbouring ones": _heads_gone_wrong(split=_split_interleaved),
+        "the scores are divided by √D; the width of a head is D/heads": _heads_gone_wrong(whole_width=True),
     },
     setup="import numpy as np\n\nfrom minitx.functional import scaled_dot_product_attention",
 )
-
-
-# check.window_mask
 
 
 def _ahead(tokens):
@@ -207,7 +195,7 @@ def _ahead(tokens):
     return np.arange(tokens) - np.arange(tokens)[:, None]
 
 
-def window_of(tokens, w):
+def _window_of(tokens, w):
     """Return the mask that lets token i see the tokens i - w to i."""
     return (-w <= _ahead(tokens)) & (_ahead(tokens) <= 0)
 
@@ -222,28 +210,25 @@ def my_window_mask(tokens, w):
 ''',
     hint="""`np.subtract.outer(np.arange(tokens), np.arange(tokens))` holds $i - j$. Two comparisons, joined by
 `&`.""",
-    answer=window_of,
+    answer=_window_of,
     cases={
         "6 tokens, w = 2": lambda random: (6, 2),
         "5 tokens, w = 0": lambda random: (5, 0),
         "other sizes": lambda random: (int(random.integers(7, 10)), int(random.integers(1, 6))),
     },
     mistakes={
-        "the window is one too short: it holds w tokens and the token itself": lambda tokens, w: window_of(
+        "the window is one too short: it holds w tokens and the token itself": lambda tokens, w: _window_of(
             tokens, w - 1
         ),
-        "True means may attend here, and what you mark is what is hidden": lambda tokens, w: ~window_of(tokens, w),
-        "it is transposed: the window looks at the future": lambda tokens, w: window_of(tokens, w).T,
+        "True means may attend here, and what you mark is what is hidden": lambda tokens, w: ~_window_of(tokens, w),
+        "it is transposed: the window looks at the future": lambda tokens, w: _window_of(tokens, w).T,
         "it is local, but not causal: the future is in the window too": lambda tokens, w: abs(_ahead(tokens)) <= w,
-        "it is causal, but not local: the past has no end": lambda tokens, w: window_of(tokens, tokens),
+        "it is causal, but not local: the past has no end": lambda tokens, w: _window_of(tokens, tokens),
     },
 )
 
 
-# check.cosine_attention
-
-
-def cosine_gone_wrong(axis=-1, keys_too=True, root=True, scale=1.0, tau_is_a_number=False):
+def _cosine_gone_wrong(axis=-1, keys_too=True, root=True, scale=1.0, tau_is_a_number=False):
     """Return attention by cosines with something about it changed."""
 
     def unit(x):
@@ -269,15 +254,15 @@ def my_cosine_attention(query, key, value, tau):
     hint=r"""Divide by the length, `functional.sqrt((x * x).sum(axis=-1, keepdims=True))`, and let
 `scaled_dot_product_attention` do the rest with `scale=1.0`. Multiply the queries by $\tau$, so that it gets a
 gradient.""",
-    answer=cosine_gone_wrong(),
+    answer=_cosine_gone_wrong(),
     cases={"some vectors": lambda random: (*_normals(random, (3, 4), (5, 4), (5, 2)), np.array(1 + random.random()))},
     mistakes={
-        "the keys keep their lengths": cosine_gone_wrong(keys_too=False),
-        "the lengths are taken along the wrong axis, over tokens instead of features": cosine_gone_wrong(axis=0),
-        "one length is taken for all vectors together; each has a length of its own": cosine_gone_wrong(axis=None),
-        "divided by the squared length; the root is missing": cosine_gone_wrong(root=False),
-        "the scores are still divided by √d; cosines need no such scale": cosine_gone_wrong(scale=None),
-        "no gradient reaches τ; it must stay a Tensor that is multiplied": cosine_gone_wrong(tau_is_a_number=True),
+        "the keys keep their lengths": _cosine_gone_wrong(keys_too=False),
+        "the lengths are taken along the wrong axis, over tokens instead of features": _cosine_gone_wrong(axis=0),
+        "one length is taken for all vectors together; each has a length of its own": _cosine_gone_wrong(axis=None),
+        "divided by the squared length; the root is missing": _cosine_gone_wrong(root=False),
+        "the scores are still divided by √d; cosines need no such scale": _cosine_gone_wrong(scale=None),
+        "no gradient reaches τ; it must stay a Tensor that is multiplied": _cosine_gone_wrong(tau_is_a_number=True),
     },
     gradient="tensor",
     setup="from minitx import functional\nfrom minitx.functional import scaled_dot_product_attention",

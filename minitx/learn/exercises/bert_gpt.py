@@ -13,10 +13,8 @@ from minitx.nn.losses import cross_entropy
 from minitx.nn.module import shapes_only
 from minitx.text.perplexity import perplexity
 
-# check.cover
 
-
-def cover_gone_wrong(fates=(0.8, 0.9), of_all=False, asked="chosen"):
+def _cover_gone_wrong(fates=(0.8, 0.9), of_all=False, asked="chosen"):
     """Return a recipe for covering words with something about it changed."""
 
     def cover(tokens, lots, fates_drawn, others, mask):
@@ -49,27 +47,25 @@ def my_cover(tokens, lots, fates, others, mask):
 ''',
     hint="""One `np.where` for each of the two kinds of change, and one for the targets. Which tokens does the
 model have to name: those that were chosen, or those that look different now?""",
-    answer=cover_gone_wrong(),
+    answer=_cover_gone_wrong(),
     cases={
         "one text": lambda random: _text_to_cover(random, (1, 200)),
         "some texts": lambda random: _text_to_cover(random, (7, 40)),
     },
     mistakes={
         "every chosen token becomes a mask; one in ten becomes another token, and one in ten stays": (
-            cover_gone_wrong(fates=(1.0, 1.0))
+            _cover_gone_wrong(fates=(1.0, 1.0))
         ),
-        "chosen tokens that stay are not asked for, though any token may be a riddle": cover_gone_wrong(
+        "chosen tokens that stay are not asked for, though any token may be a riddle": _cover_gone_wrong(
             asked="changed"
         ),
-        "the targets hold every token; only the chosen ones are asked for": cover_gone_wrong(asked="everywhere"),
-        "eight in ten of all tokens are masked, not of the chosen": cover_gone_wrong(of_all=True),
-        "the masks are written over again: fates below 0.8 are below 0.9 too": cover_gone_wrong(fates=(0.0, 0.9)),
-        "the targets are taken from the covered tokens, not from the text": cover_gone_wrong(asked="too late"),
-        "none of the chosen stays as it is": cover_gone_wrong(fates=(0.8, 1.0)),
+        "the targets hold every token; only the chosen ones are asked for": _cover_gone_wrong(asked="everywhere"),
+        "eight in ten of all tokens are masked, not of the chosen": _cover_gone_wrong(of_all=True),
+        "the masks are written over again: fates below 0.8 are below 0.9 too": _cover_gone_wrong(fates=(0.0, 0.9)),
+        "the targets are taken from the covered tokens, not from the text": _cover_gone_wrong(asked="too late"),
+        "none of the chosen stays as it is": _cover_gone_wrong(fates=(0.8, 1.0)),
     },
 )
-
-# check.next_token_loss
 
 
 def _named_loss(logits, targets, reduction="mean"):
@@ -115,8 +111,6 @@ the first token is named by none. `cross_entropy` wants (N, V) and (N,): `reshap
     gradient="tensor",
     setup="import numpy as np\n\nfrom minitx.functional import cross_entropy",
 )
-
-# check.perplexity
 
 
 def _texts_told(random, lengths):
@@ -175,10 +169,8 @@ than a short one. `np.arange(T) < lengths[:, None]` says which they are.""",
     },
 )
 
-# check.prefix_mask
 
-
-def prefix_blocked(tokens, prefix):
+def _prefix_blocked(tokens, prefix):
     """Return the mask, True = blocked, of a text whose first tokens all may see."""
     return np.triu(np.ones((tokens, tokens), bool), k=1) & (np.arange(tokens) >= prefix)
 
@@ -192,7 +184,7 @@ def my_prefix_mask(tokens, prefix):
     ...
 ''',
     hint="""Begin with the causal mask, and open the columns of the prefix.""",
-    answer=prefix_blocked,
+    answer=_prefix_blocked,
     cases={
         "7 tokens, 3 of them prefix": lambda random: (7, 3),
         "no prefix": lambda random: (5, 0),
@@ -200,23 +192,21 @@ def my_prefix_mask(tokens, prefix):
     },
     mistakes={
         "True means blocked here, and what you mark may be seen": lambda tokens, prefix: (
-            ~prefix_blocked(tokens, prefix)
+            ~_prefix_blocked(tokens, prefix)
         ),
         "the rows of the prefix are opened, not its columns, so the question reads the answer": lambda tokens, prefix: (
             np.triu(np.ones((tokens, tokens), bool), k=1) & (np.arange(tokens) >= prefix)[:, None]
         ),
-        "this is the causal mask: the prefix cannot see all of itself": lambda tokens, prefix: prefix_blocked(
+        "this is the causal mask: the prefix cannot see all of itself": lambda tokens, prefix: _prefix_blocked(
             tokens, 0
         ),
         "a token cannot see itself; the triangle begins above the diagonal, k=1": lambda tokens, prefix: (
             np.triu(np.ones((tokens, tokens), bool)) & (np.arange(tokens) >= prefix)
         ),
-        "the prefix is one too long": lambda tokens, prefix: prefix_blocked(tokens, prefix + 1),
-        "the prefix is one too short": lambda tokens, prefix: prefix_blocked(tokens, prefix - 1),
+        "the prefix is one too long": lambda tokens, prefix: _prefix_blocked(tokens, prefix + 1),
+        "the prefix is one too short": lambda tokens, prefix: _prefix_blocked(tokens, prefix - 1),
     },
 )
-
-# check.parameters_of_gpt
 
 
 def _parameters_by_the_model(V, T, D, L):

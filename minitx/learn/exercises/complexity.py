@@ -9,8 +9,6 @@ import numpy as np
 
 from minitx.learn.exercise import Exercise
 
-# check.most_tokens
-
 MOST_TOKENS = Exercise(
     name="most_tokens",
     notebook="08",
@@ -27,7 +25,6 @@ my_most_tokens = ...
     },
 )
 
-# check.axial_pairs
 
 AXIAL_PAIRS = Exercise(
     name="axial_pairs",
@@ -54,10 +51,8 @@ $h$.""",
     },
 )
 
-# check.tokens_seen
 
-
-def distances_back(kernel_size, spread, layers, first=0):
+def _distances_back(kernel_size, spread, layers, first=0):
     """Return how far back the last output reaches: one distance for every path through the layers, sorted."""
     back = np.zeros(1, np.int64)
     for depth in range(first, first + layers):
@@ -65,9 +60,9 @@ def distances_back(kernel_size, spread, layers, first=0):
     return np.sort(back)
 
 
-def seen_of(kernel_size, spread, layers, tokens, first=0):
+def _seen_of(kernel_size, spread, layers, tokens, first=0):
     """Return how many of `tokens` tokens the last output sees."""
-    return int((np.unique(distances_back(kernel_size, spread, layers, first)) < tokens).sum())
+    return int((np.unique(_distances_back(kernel_size, spread, layers, first)) < tokens).sum())
 
 
 TOKENS_SEEN = Exercise(
@@ -84,7 +79,7 @@ def my_tokens_seen(kernel_size, spread, layers, tokens):
     hint=r"""With spread 5 and $k = 5$ the places seen are $a + 5b + 25c$ tokens back with $a, b, c \in \{0, \dots,
 4\}$: all numbers to 124, each once. With spread 7 the numbers 5 and 6 are missing already. Collect the distances
 in a `set`, layer by layer; or count the gradients that are not 0, as `path_length` does.""",
-    answer=seen_of,
+    answer=_seen_of,
     cases={
         "spread 7, with holes": lambda random: (5, 7, 3, 96),
         "spread 2, many ways to the same token": lambda random: (3, 2, 3, 40),
@@ -92,21 +87,20 @@ in a `set`, layer by layer; or count the gradients that are not 0, as `path_leng
     },
     mistakes={
         "the holes are counted as seen": lambda kernel_size, spread, layers, tokens: min(
-            tokens, int(distances_back(kernel_size, spread, layers)[-1]) + 1
+            tokens, int(_distances_back(kernel_size, spread, layers)[-1]) + 1
         ),
         "a token that two paths reach is counted twice": lambda kernel_size, spread, layers, tokens: int(
-            (distances_back(kernel_size, spread, layers) < tokens).sum()
+            (_distances_back(kernel_size, spread, layers) < tokens).sum()
         ),
-        "tokens before the beginning of the text are counted": lambda kernel_size, spread, layers, tokens: seen_of(
+        "tokens before the beginning of the text are counted": lambda kernel_size, spread, layers, tokens: _seen_of(
             kernel_size, spread, layers, 10**9
         ),
-        "the first layer has its taps 1 apart, spread**0": lambda kernel_size, spread, layers, tokens: seen_of(
+        "the first layer has its taps 1 apart, spread**0": lambda kernel_size, spread, layers, tokens: _seen_of(
             kernel_size, spread, layers, tokens, first=1
         ),
     },
 )
 
-# check.projection_share
 
 PROJECTION_SHARE = Exercise(
     name="projection_share",
@@ -125,7 +119,6 @@ my_bert_share, my_gpt_share = ..., ...
     },
 )
 
-# check.equal_work
 
 EQUAL_WORK = Exercise(
     name="equal_work",

@@ -10,8 +10,6 @@ import numpy as np
 from minitx.learn.exercise import Exercise
 from minitx.nn.positions import sinusoidal_encoding, sinusoidal_rotation
 
-# check.encoding
-
 
 def _encoding_by_turns(positions, width):
     """Turn the hands of position 0, whose pairs are all (sin 0, cos 0)."""
@@ -72,8 +70,6 @@ along a new last axis, (N, D/2, 2): a reshape then reads them in turn.""",
         ),
     },
 )
-
-# check.grid_encoding
 
 
 def _codes(length, width):
@@ -136,14 +132,12 @@ last axis. DETR (notebook 22) does it so.""",
     setup="import numpy as np\n\nfrom minitx.nn.positions import sinusoidal_encoding",
 )
 
-# check.relative_scores
-
 
 def _shifts(length):
     return np.arange(length) - np.arange(length)[:, None]  # key minus query
 
 
-def relative_gone_wrong(sign=1, centred=True, clipped=True, scaled=(True, True), on_keys=True):
+def _relative_gone_wrong(sign=1, centred=True, clipped=True, scaled=(True, True), on_keys=True):
     """Return scores by relative keys with something about them changed."""
 
     def scores(query, key, table):
@@ -171,29 +165,27 @@ def my_relative_scores(query, key, table):
 ''',
     hint="""`shift_mask` of section 7 finds the right row for each pair, for numbers; with rows of vectors it gives
 (N, N, d). Then multiply with the queries as `query[:, None]` and sum over the last axis.""",
-    answer=relative_gone_wrong(),
+    answer=_relative_gone_wrong(),
     cases={
         "shifts up to 2": lambda random: tuple(random.standard_normal(shape) for shape in ((7, 4), (7, 4), (5, 4))),
         "shifts up to 3": lambda random: tuple(random.standard_normal(shape) for shape in ((6, 3), (6, 3), (7, 3))),
     },
     mistakes={
-        "the shift is query minus key; from query to key it is key minus query": relative_gone_wrong(sign=-1),
-        "the rows are off by R: the shift 0 has row R of the table": relative_gone_wrong(centred=False),
-        "shifts beyond R are not clipped": relative_gone_wrong(clipped=False),
-        "only the content is divided by √d; the shifts belong to the keys and are divided too": relative_gone_wrong(
+        "the shift is query minus key; from query to key it is key minus query": _relative_gone_wrong(sign=-1),
+        "the rows are off by R: the shift 0 has row R of the table": _relative_gone_wrong(centred=False),
+        "shifts beyond R are not clipped": _relative_gone_wrong(clipped=False),
+        "only the content is divided by √d; the shifts belong to the keys and are divided too": _relative_gone_wrong(
             scaled=(True, False)
         ),
-        "the scores are not divided by √d": relative_gone_wrong(scaled=(False, False)),
+        "the scores are not divided by √d": _relative_gone_wrong(scaled=(False, False)),
         "the vectors of the shifts meet the keys; they are added to the keys, and meet the queries": (
-            relative_gone_wrong(on_keys=False)
+            _relative_gone_wrong(on_keys=False)
         ),
     },
 )
 
-# check.rotary_scores
 
-
-def rotary_gone_wrong(turn_query=1, turn_key=1, halves=False):
+def _rotary_gone_wrong(turn_query=1, turn_key=1, halves=False):
     """Return scores of queries and keys that are turned, with something about it changed."""
 
     def scores(query, key, start):
@@ -223,24 +215,24 @@ def my_rotary_scores(query, key, start):
     hint=r"""`rotation(p, D)` of section 4 is all you need; the library calls it `sinusoidal_rotation`. And $(M_p\,
 a) \cdot (M_q\, b) = a \cdot M_p^\top M_q\, b$, where a rotation back by $p$ and forward by $q$ is one by $q - p$:
 what does that say about `start`?""",
-    answer=rotary_gone_wrong(),
+    answer=_rotary_gone_wrong(),
     cases={
         "at the start of a text": lambda random: (random.standard_normal((5, 8)), random.standard_normal((5, 8)), 0),
         "further on": lambda random: (random.standard_normal((4, 6)), random.standard_normal((4, 6)), 100),
     },
     mistakes={
-        "nothing is turned: these are the scores of the content alone": rotary_gone_wrong(0, 0),
-        "only the queries are turned, so the score knows p and not q - p": rotary_gone_wrong(1, 0),
-        "query and key are turned against each other, so the score knows p + q": rotary_gone_wrong(1, -1),
-        "both are turned the other way; in M_p of section 4, +sin stands above the diagonal": rotary_gone_wrong(-1, -1),
-        "the pairs are made of the two halves of a vector; here neighbouring features are a pair": rotary_gone_wrong(
+        "nothing is turned: these are the scores of the content alone": _rotary_gone_wrong(0, 0),
+        "only the queries are turned, so the score knows p and not q - p": _rotary_gone_wrong(1, 0),
+        "query and key are turned against each other, so the score knows p + q": _rotary_gone_wrong(1, -1),
+        "both are turned the other way; in M_p of section 4, +sin stands above the diagonal": _rotary_gone_wrong(
+            -1, -1
+        ),
+        "the pairs are made of the two halves of a vector; here neighbouring features are a pair": _rotary_gone_wrong(
             halves=True
         ),
     },
     setup="import numpy as np\n\nfrom minitx.nn.positions import sinusoidal_rotation",
 )
-
-# check.encoding_base
 
 
 def _codes_with_base(base):

@@ -16,10 +16,8 @@ from minitx.nn.normalization import layer_norm
 from minitx.nn.softmax import log_softmax, softmax
 from minitx.training.schedules import noam_schedule
 
-# check.layer_norm
 
-
-def norm_gone_wrong(ddof=0, eps_used=1, eps_outside=False, axis=-1, centre=1, statistics_move=True, summed=True):
+def _norm_gone_wrong(ddof=0, eps_used=1, eps_outside=False, axis=-1, centre=1, statistics_move=True, summed=True):
     """Return layer norm and a pullback with something about them changed."""
 
     def differentiated(x, weight, bias, eps=1e-5):
@@ -70,18 +68,16 @@ over the features. Check it against $\sum_j dx_j = 0$: a constant added to $x$ c
         ),
     },
     mistakes={
-        "the variance is divided by D - 1; layer norm divides by D": norm_gone_wrong(ddof=1),
-        "eps is missing": norm_gone_wrong(eps_used=0),
-        "eps is added outside of the root": norm_gone_wrong(eps_outside=True),
-        "the mean is not taken away from x": norm_gone_wrong(centre=0),
-        "normalised over the wrong axis: over the tokens, not over the features of each": norm_gone_wrong(axis=0),
-        "mean and variance are taken for constants on the way back": norm_gone_wrong(statistics_move=False),
-        "broadcast gradient not summed: weight and bias serve every token": norm_gone_wrong(summed=False),
+        "the variance is divided by D - 1; layer norm divides by D": _norm_gone_wrong(ddof=1),
+        "eps is missing": _norm_gone_wrong(eps_used=0),
+        "eps is added outside of the root": _norm_gone_wrong(eps_outside=True),
+        "the mean is not taken away from x": _norm_gone_wrong(centre=0),
+        "normalised over the wrong axis: over the tokens, not over the features of each": _norm_gone_wrong(axis=0),
+        "mean and variance are taken for constants on the way back": _norm_gone_wrong(statistics_move=False),
+        "broadcast gradient not summed: weight and bias serve every token": _norm_gone_wrong(summed=False),
     },
     gradient="pullback",
 )
-
-# check.encoder_block
 
 
 def _attend_to_all(x):
@@ -162,8 +158,6 @@ the feed-forward network. The stream $x$ itself is never normalised.""",
     },
 )
 
-# check.warm_up
-
 
 WARM_UP = Exercise(
     name="warm_up",
@@ -202,10 +196,8 @@ makes both terms of the minimum equal to `peak` where step = warmup?""",
     },
 )
 
-# check.smoothed_loss
 
-
-def smoothing_gone_wrong(own_share=True, others="share of V", summed=False, divided=True, each_its_own=True):
+def _smoothing_gone_wrong(own_share=True, others="share of V", summed=False, divided=True, each_its_own=True):
     """Return a smoothed loss and its pullback with something about them changed."""
 
     def differentiated(logits, target, s):
@@ -246,21 +238,19 @@ cross-entropy, $p$ minus one-hot: here it is $(p - q)/N$, since each row of $q$ 
     },
     mistakes={
         "the right token gets 1 - s and the others share s; here s is spread over all V, the right one too": (
-            smoothing_gone_wrong(own_share=False, others="share of V - 1")
+            _smoothing_gone_wrong(own_share=False, others="share of V - 1")
         ),
-        "the right token gets 1 - s only; its own share s/V comes on top": smoothing_gone_wrong(own_share=False),
-        "what the right token loses is given to nobody": smoothing_gone_wrong(own_share=False, others="nothing"),
-        "q[:, target] marks the targets of all rows in every row; each row has one": smoothing_gone_wrong(
+        "the right token gets 1 - s only; its own share s/V comes on top": _smoothing_gone_wrong(own_share=False),
+        "what the right token loses is given to nobody": _smoothing_gone_wrong(own_share=False, others="nothing"),
+        "q[:, target] marks the targets of all rows in every row; each row has one": _smoothing_gone_wrong(
             each_its_own=False
         ),
-        "the losses are summed, and their mean is asked for": smoothing_gone_wrong(summed=True, divided=False),
-        "the gradient is not divided by N, though the loss is a mean": smoothing_gone_wrong(divided=False),
+        "the losses are summed, and their mean is asked for": _smoothing_gone_wrong(summed=True, divided=False),
+        "the gradient is not divided by N, though the loss is a mean": _smoothing_gone_wrong(divided=False),
     },
     gradient="pullback",
     setup="import numpy as np\n\nfrom minitx.functional import log_softmax, softmax",
 )
-
-# check.attend_next
 
 
 def _attend_next(query, key, value, past_keys, past_values):
