@@ -41,7 +41,9 @@ pairs as well.""",
         "the class token is no patch, but it looks and is looked at: it counts among the pairs": (58_570, 16),
         "48 numbers are missing: E has a bias, and the class token a position": (58_522, 25),
         "only E has grown; the table of positions has become shorter": (59_146, 25),
+        "E has not grown; a patch of 4 x 4 has 16 pixels to multiply": (57_994, 25),
         "those are the pairs of all four heads together": (58_570, 100),
+        "those are the pairs of patches of 2 x 2": (58_570, 289),
     },
 )
 
@@ -49,7 +51,7 @@ pairs as well.""",
 # check.class_token
 
 
-def class_token_gone_wrong(last=False, placed=True, shared=np.sum, first=1):
+def class_token_gone_wrong(last=False, placed=True, shared=np.sum, first=1, of_all=False, one_row=False):
     """Return the embedding with its pullback, something about it changed."""
 
     def embed(patches, class_token, positions):
@@ -60,7 +62,8 @@ def class_token_gone_wrong(last=False, placed=True, shared=np.sum, first=1):
         def pullback(g):
             of_token, of_patches = (g[:, -1], g[:, :-1]) if last else (g[:, 0], g[:, first:][:, : patches.shape[1]])
             of_table = g if placed else np.concatenate([0 * g[:, :1], g[:, 1:]], axis=1)
-            return of_patches, shared(of_token, axis=0), shared(of_table, axis=0)
+            of_class = g.sum(axis=(0, 1)) if of_all else shared(of_token, axis=0)
+            return of_patches, of_class, g.sum(axis=(0, 1)) if one_row else shared(of_table, axis=0)
 
         return tokens + table, pullback
 
@@ -94,6 +97,12 @@ up.""",
         "the gradient of the patches is off by one; the first row of g is that of the class token": (
             class_token_gone_wrong(first=0)
         ),
+        "the class token is blamed for all tokens; only the first row of g is its own": class_token_gone_wrong(
+            of_all=True
+        ),
+        "the gradient of the table is summed over its rows, too; only the images share it": class_token_gone_wrong(
+            one_row=True
+        ),
     },
     gradient="pullback",
 )
@@ -102,14 +111,22 @@ up.""",
 # check.mean_readout
 
 
-def readout_gone_wrong(first=1, norm_first=True, norm=True, pool=np.mean):
+def _read_off_the_mean(tokens, gain, shift, weight, bias):
+    return linear(layer_norm(tokens, tokens.shape[-1], gain, shift, 1e-6)[:, 1:].mean(axis=1), weight, bias)
+
+
+def readout_gone_wrong(first=1, norm_first=True, norm=True, pool=np.mean, ddof=0, learned=True, images=False):
     """Return logits read off the mean of the tokens, something about it changed."""
 
     def read(tokens, gain, shift, weight, bias):
         def normed(x):
-            return layer_norm(x, x.shape[-1], gain, shift, 1e-6) if norm else x
+            if not norm:
+                return x
+            centred = x - x.mean(axis=-1, keepdims=True)
+            unit = centred / np.sqrt(x.var(axis=-1, keepdims=True, ddof=ddof) + 1e-6)
+            return unit * gain + shift if learned else unit
 
-        chosen = tokens[:, first:] if first is not None else tokens[:, :1]
+        chosen = tokens[1:] if images else tokens[:, first:] if first is not None else tokens[:, :1]
         pooled = pool(normed(chosen), axis=1) if norm_first else normed(pool(chosen, axis=1))
         return linear(pooled, weight, bias)
 
@@ -130,7 +147,7 @@ def my_mean_readout(tokens, gain, shift, weight, bias):
 ''',
     hint="""Norm first, then `[:, 1:].mean(axis=1)`, then the head. Does it matter whether you norm before or after the
 mean?""",
-    answer=readout_gone_wrong(),
+    answer=_read_off_the_mean,
     cases={"three images": lambda random: _arrays(random, (3, 7, 5), (5,), (5,), (4, 5), (4,))},
     mistakes={
         "the class token is in the mean; only patches are to be read": readout_gone_wrong(first=0),
@@ -138,6 +155,9 @@ mean?""",
         "the norm comes after the mean; the two do not commute": readout_gone_wrong(norm_first=False),
         "the last layer norm is left out": readout_gone_wrong(norm=False),
         "the patches are added up, not averaged": readout_gone_wrong(pool=np.sum),
+        "the variance of the norm divides by D - 1; layer norm divides by D": readout_gone_wrong(ddof=1),
+        "gain and shift of the norm are left out": readout_gone_wrong(learned=False),
+        "[1:] drops the first image; tokens are the second axis": readout_gone_wrong(images=True),
     },
     setup="import numpy as np\n\nfrom minitx import functional",
 )
@@ -146,7 +166,7 @@ mean?""",
 # check.stretched_positions
 
 
-def stretch_gone_wrong(mode="bilinear", corners=False, turned=False, moved=True, with_class=False):
+def stretch_gone_wrong(mode="bilinear", corners=False, turned=False, moved=True, with_class=False, last=False):
     """Return a function that stretches a table of positions, something about it changed."""
 
     def stretch(positions, grid, new_grid):
@@ -154,6 +174,9 @@ def stretch_gone_wrong(mode="bilinear", corners=False, turned=False, moved=True,
         if with_class:
             rows = positions.T.reshape(1, width, 1, -1)
             return interpolate(rows, size=(1, 1 + new_grid[0] * new_grid[1]), mode="bilinear").reshape(width, -1).T
+        if last:
+            larger = interpolate(positions[1:].reshape(1, *grid, width), size=new_grid, mode="bilinear")
+            return np.concatenate([positions[:1], larger.reshape(-1, width)])
         grid, new_grid = (grid[::-1], new_grid[::-1]) if turned else (grid, new_grid)
         picture = positions[1:].T if moved else positions[1:]
         picture = picture.reshape(1, width, *grid)
@@ -192,6 +215,9 @@ def my_stretched_positions(positions, grid, new_grid):
         ),
         "rows and columns of the grid are the wrong way round": stretch_gone_wrong(turned=True),
         "the features are brought to the front by reshape alone; transpose": stretch_gone_wrong(moved=False),
+        "the features stay last, where `interpolate` takes them for columns; bring them to the front": (
+            stretch_gone_wrong(last=True)
+        ),
     },
     setup="import numpy as np\n\nfrom minitx import functional",
 )
@@ -200,10 +226,11 @@ def my_stretched_positions(positions, grid, new_grid):
 # check.rollout
 
 
-def rollout_gone_wrong(kept=0.5, passed=0.5, backwards=False, heads=np.mean, layers=None):
+def rollout_gone_wrong(kept=0.5, passed=0.5, backwards=False, heads=np.mean, layers=None, turned=False):
     """Return attention rollout with something about it changed."""
 
     def roll(weights):
+        weights = weights.swapaxes(-1, -2) if turned else weights
         steps = [passed * heads(layer, axis=0) + kept * np.eye(layer.shape[-1]) for layer in weights]
         if layers is not None:
             return layers(steps, axis=0)
@@ -239,6 +266,8 @@ the second: $\hat A_2 (\hat A_1 x)$. So the first layer stands rightmost.""",
         ),
         "the identity is added without halving the sum, so that rows do not sum to 1": rollout_gone_wrong(1.0, 1.0),
         "the heads are added up, not averaged": rollout_gone_wrong(heads=np.sum),
+        "of the heads the largest weight is taken; average them": rollout_gone_wrong(heads=np.max),
+        "the weights are transposed; rows are queries, and sum to 1": rollout_gone_wrong(turned=True),
         "the layers are averaged; what one has mixed the next mixes again, so multiply": rollout_gone_wrong(
             layers=np.mean
         ),
