@@ -12,7 +12,13 @@ from minitx.cli import build_parser
 from minitx.learn.eject import ejectable_name
 
 CHECKOUT = Path(minitx.__file__).parents[1]
-PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md")), CHECKOUT / "notebooks" / "README.md"]
+PAGES = [
+    *(
+        CHECKOUT / page
+        for page in ("README.md", "CHANGELOG.md", "notebooks/README.md", "minitx/recipes/weights/README.md")
+    ),
+    *sorted((CHECKOUT / "docs").rglob("*.md")),
+]
 
 
 def missing_files(text, folder):
