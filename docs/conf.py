@@ -28,6 +28,7 @@ exclude_patterns = [".*", "build", "dist", "minitx", "tests", "benchmarks", "**/
 
 # Pages and notebooks
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_dmath_double_inline = True  # $$ in the middle of a paragraph, as Jupyter has it
 myst_heading_anchors = 3
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # without a kernel sliders do nothing: the picture beside them is shown
