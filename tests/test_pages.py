@@ -2,6 +2,7 @@
 
 import argparse
 import configparser
+import json
 import re
 from pathlib import Path
 
@@ -18,7 +19,16 @@ PAGES = [
         for page in ("README.md", "CHANGELOG.md", "notebooks/README.md", "minitx/recipes/weights/README.md")
     ),
     *sorted((CHECKOUT / "docs").rglob("*.md")),
+    *sorted((CHECKOUT / "notebooks").glob("*.ipynb")),
 ]
+
+
+def text_of(page):
+    """Return the text of a page; of a notebook that of its cells in Markdown."""
+    text = page.read_text(encoding="utf-8")
+    if page.suffix != ".ipynb":
+        return text
+    return "\n\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown")
 
 
 def missing_files(text, folder):
@@ -90,7 +100,7 @@ def missing_commands(text):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_page_names_only_what_exists(page):
-    text = page.read_text(encoding="utf-8")
+    text = text_of(page)
     missing = missing_files(text, page.parent) + missing_commands(text)
     assert not missing, "\n".join(["there is nothing behind:", *missing])
 
