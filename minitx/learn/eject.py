@@ -12,6 +12,17 @@ import json
 import textwrap
 
 from minitx import __version__
+from minitx.learn.eject_texts import (
+    FILE_HEADER,
+    FILE_MAINS,
+    TEST_ASSERTIONS,
+    TEST_BODY,
+    TEST_HEAD,
+    TEST_IMPORTS,
+    TEST_RECORDS,
+    TRIAL_HELPERS,
+    TRIAL_NOTES,
+)
 from minitx.learn.following import Following
 from minitx.learn.recording import recorded_digests
 from minitx.learn.source_pieces import path_of, source_file
@@ -19,100 +30,6 @@ from minitx.learn.trials.attention_on_arrays import ATTENTION_ON_ARRAYS
 
 EJECTABLE_ROOMS = ("nn", "detection", "text", "models")
 ON_ARRAYS = "attention-on-arrays"
-
-_HEADER = """\
-# Ejected from minitx {version}: {path} with all that it needs besides NumPy.
-# Run this file, and it {promise}. What nothing here uses was left out{left_out}.
-#
-# SPDX-FileCopyrightText: 2026 the minitx authors
-# SPDX-License-Identifier: MIT
-# SHA-256 of the sources, one after another: {digest}
-#
-# From line on, out of the file:
-{contents}
-"""
-
-# What a file does when it is run, and what its test asserts of each step of the trial, by what the steps are.
-_MAINS = {
-    "arrays": """\
-        tell_gaps(title, pullback_gaps(function, *arrays))
-""",
-    "tensors": """\
-        if arrays:
-            tell_gaps(title, tensor_gaps(function, *arrays))
-        else:
-            tell_value(title, function())
-""",
-    "values": """\
-        tell_value(title, function())
-""",
-}
-_HELPERS = {
-    "arrays": ("pullback_gaps", "tell_gaps"),
-    "tensors": ("tensor_gaps", "tell_gaps", "tell_value"),
-    "values": ("tell_value",),
-}
-_ASSERTIONS = {
-    "gradients": """\
-    gaps = {stem}.{gaps}(function, *arrays)
-    assert gaps and [name for name, gap in gaps.items() if not gap < {stem}.GAP_ALLOWED] == []
-""",
-    "values": """\
-    assert value_digest(function(*arrays)) == GIVEN[title], function()
-""",
-    "gradients and values": """\
-    if not arrays:
-        assert value_digest(function()) == GIVEN[title], function()
-        return
-    gaps = {stem}.{gaps}(function, *arrays)
-    assert gaps and [name for name, gap in gaps.items() if not gap < {stem}.GAP_ALLOWED] == []
-""",
-}
-
-_TEST_HEAD = '''\
-"""Tests of {stem}.py, which stands beside this file: {promise}.
-
-Run them with `pytest test_{stem}.py`; they need pytest and NumPy.
-"""
-# Ejected from minitx {version}.
-# SPDX-FileCopyrightText: 2026 the minitx authors
-# SPDX-License-Identifier: MIT
-
-import doctest
-{imports}
-import pytest
-
-import {stem}
-{recorded}'''
-
-_TEST_IMPORTS = """\
-import hashlib
-import re
-import sys
-
-import numpy as np"""
-
-_RECORDED = """
-# What each step gave in minitx: the beginning of a hash of how it is written, with numbers rounded to six digits.
-GIVEN = {{
-{given}}}
-
-
-{digest}
-"""
-
-_TEST_BODY = """
-STEPS = list({stem}.{trial}())
-
-
-@pytest.mark.parametrize(("title", "function", "arrays"), STEPS, ids=[step[0] for step in STEPS])
-def test_{what}(title, function, arrays):
-{assertions}
-
-def test_examples_of_the_docstrings():
-    result = doctest.testmod({stem}, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-    assert result.attempted and not result.failed
-"""
 
 
 def ejectable():
@@ -157,7 +74,7 @@ def ejectable_name(text):
     LookupError: there is no module 'hungarain' to eject; did you mean hungarian or hungarian_steps?
     """
     names = ejectable()
-    wanted = text.removeprefix("minitx.").removesuffix(".py").replace("/", ".")
+    wanted = text.removesuffix(".py").replace("/", ".").removeprefix("minitx.")
     for name in names:
         if wanted in (name, stem_of(name)):
             return name
@@ -218,20 +135,20 @@ def ejected_source(name):
     >>> "class Tensor" in text, "def attention(" in text, "minitx.autograd import" in text
     (False, True, False)
     """
-    kind, target, trials, following = _followed(ejectable_name(name))
+    name = ejectable_name(name)
+    kind, target, trials, following = _followed(name)
     modules = _in_reading_order(following.kept, target, trials)
-    spoken_for = (target, trials)
-    sections = [
-        _section(module, following.kept[module], None if module in spoken_for else source_file(module).docstring)
-        for module in modules
-    ]
+    notes = {module: source_file(module).docstring for module in modules} | {target: None, trials: TRIAL_NOTES[kind]}
+    if kind == "values":
+        notes["minitx.learn.trying"] = None  # it speaks of gradients
+    sections = [_section(module, following.kept[module], notes[module]) for module in modules]
     opening = f'"""{source_file(target).docstring}"""\n\n{_merged_imports(following.external)}\n'
-    line = _HEADER.count("\n") + len(modules) + opening.count("\n")
+    line = FILE_HEADER.count("\n") + len(modules) + opening.count("\n")
     contents = []
     for module, section in zip(modules, sections):
         contents.append(f"#{line:>6}  {_shown_path(module)}{', the module itself' * (module == target)}")
         line += section.count("\n") + 2
-    header = _HEADER.format(
+    header = FILE_HEADER.format(
         version=__version__,
         path=_shown_path(target),
         promise="shows what it does" if kind == "values" else "checks its gradients",
@@ -240,7 +157,7 @@ def ejected_source(name):
         contents="\n".join(contents),
     )
     steps = f"    for title, function, {'_' if kind == 'values' else 'arrays'} in try_{stem_of(name)}():\n"
-    sections.append('if __name__ == "__main__":\n' + steps + _MAINS[kind])
+    sections.append('if __name__ == "__main__":\n' + steps + FILE_MAINS[kind])
     return header + opening + "\n\n".join(sections)
 
 
@@ -278,15 +195,15 @@ def ejected_test(name):
     if given:
         lines = "".join(f'    {json.dumps(title, ensure_ascii=False)}: "{given[title]}",\n' for title in given)
         digest = source_file("minitx.learn.recording").piece_named("value_digest").text
-        imports, recorded = _TEST_IMPORTS, _RECORDED.format(given=lines, digest=digest)
-    return (_TEST_HEAD + _TEST_BODY).format(
+        imports, recorded = TEST_IMPORTS, TEST_RECORDS.format(given=lines, digest=digest)
+    return (TEST_HEAD + TEST_BODY).format(
         stem=stem,
         trial=trial,
         version=__version__,
         imports=imports,
         recorded=recorded,
         what=what.replace(" ", "_"),
-        assertions=_ASSERTIONS[what].format(stem=stem, gaps="pullback_gaps" if kind == "arrays" else "tensor_gaps"),
+        assertions=TEST_ASSERTIONS[what].format(stem=stem, gaps="pullback_gaps" if kind == "arrays" else "tensor_gaps"),
         promise=f"{what}, and the examples in its docstrings",
     )
 
@@ -303,7 +220,7 @@ def _followed(name):
         names = [defined for piece in source_file(target).pieces for defined in piece.names]
         wanted = [*((target, defined) for defined in names), (trials, trial)]
         kind = "tensors" if "minitx.autograd.tensor" in Following(wanted).kept else "values"
-    helpers = [("minitx.learn.trying", helper) for helper in _HELPERS[kind]]
+    helpers = [("minitx.learn.trying", helper) for helper in TRIAL_HELPERS[kind]]
     return kind, target, trials, Following([*wanted, *helpers], bare)
 
 

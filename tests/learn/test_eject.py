@@ -64,9 +64,22 @@ def test_module_has_several_names(text, name):
     assert ejectable_name(text) == name
 
 
+def test_every_name_gives_the_same_file(sources):
+    for text in ("softmax", "minitx/nn/softmax.py"):
+        assert ejected_source(text) == sources["nn.softmax"]
+        assert ejected_test(text) == ejected_test("nn.softmax")
+
+
 @pytest.mark.parametrize(
     ("text", "hint"),
-    [("hungarain", "did you mean hungarian"), ("training.trainer", "--list"), ("", "--list"), ("nn", "--list")],
+    [
+        ("hungarain", "did you mean hungarian"),
+        ("Attention", "did you mean attention"),
+        ("MultiheadAttention", "MultiheadAttention stands in nn.attention"),
+        ("training.trainer", "--list"),
+        ("", "--list"),
+        ("nn", "--list"),
+    ],
 )
 def test_what_cannot_be_taken_is_refused(text, hint):
     with pytest.raises(LookupError, match=f"there is no module {text!r} to eject; .*{hint}"):
