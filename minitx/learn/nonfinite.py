@@ -158,5 +158,5 @@ def _told_of_op(op, fault, names):
         innocent = "Its argument was" if len(op.arguments) == 1 else "Its arguments were"
         return f"{head}\n{innocent} finite: the op itself made it."
     number = infinite[0]
-    name = f", {names[number]}," if names[number] else ""
+    name = f" ({names[number]})" if names[number] else ""
     return f"{head}\nIts argument {number}{name} held {_fault_told(op.arguments[number], 'inf')} already."

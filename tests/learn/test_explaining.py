@@ -235,6 +235,17 @@ def test_first_fault_an_input():
     assert "inf at (1, 0, 2, 3) of input 0." in trouble and "patch_embedding: PatchEmbedding" in trouble
 
 
+def test_first_fault_an_input_whose_infinity_becomes_nan():
+    wrong = np.zeros((2, 16), np.float32)
+    wrong[1, 3] = np.inf
+    layer = nn.Linear(16, 2, bias=False)
+    layer.weight.writable()[:] = 0
+    assert explain(layer, wrong).trouble.splitlines() == [
+        "The first value that is not finite: nan at (1, 0) of what `linear` returned in Linear.",
+        "Its argument 0 (input 0) held inf at (1, 3) already.",
+    ]
+
+
 class Scaled(nn.Module):
     def __init__(self, function):
         super().__init__()
