@@ -142,7 +142,7 @@ def ejected_source(name):
     if kind == "values":
         notes["minitx.learn.trying"] = None  # it speaks of gradients
     sections = [_section(module, following.kept[module], notes[module]) for module in modules]
-    opening = f'"""{source_file(target).docstring}"""\n\n{_merged_imports(following.external)}\n'
+    opening = f"{source_file(target).quoted_docstring}\n\n{_merged_imports(following.external)}\n"
     line = FILE_HEADER.count("\n") + len(modules) + opening.count("\n")
     contents = []
     for module, section in zip(modules, sections):

@@ -82,7 +82,8 @@ class SourceFile:
 
     Attributes
     ----------
-    text, docstring : str
+    text, docstring, quoted_docstring : str
+        What the file holds, its docstring, and that as it stands there, in quotation marks.
     pieces : list of Piece
         In the order of the file.
     internal : dict
@@ -103,6 +104,7 @@ class SourceFile:
         self.text = path.read_text(encoding="utf-8")
         tree = ast.parse(self.text, filename=str(path))
         self.docstring = ast.get_docstring(tree, clean=False)
+        self.quoted_docstring = ast.get_source_segment(self.text, tree.body[0]) if self.docstring else ""
         self._places = {}
         self.pieces, self.internal, self.external = [], {}, {}
         lines, end = self.text.splitlines(keepends=True), 0
