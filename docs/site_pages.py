@@ -61,21 +61,27 @@ def add_contents(app, page, source):
 
 
 class SourceLinks(SphinxTransform):
-    """Let links to files of the checkout lead to the page that shows the file, not to a download."""
+    """Let links to files of the checkout, and their paths in code type, lead to the page that shows the file."""
 
     default_priority = 400
 
     def apply(self, **kwargs):
         """Replace the links of one page."""
-        page = self.env.docname
+        folder = (CHECKOUT / self.env.docname).parent
         kinds = addnodes.download_reference, addnodes.pending_xref
         for link in list(self.document.findall(lambda node: isinstance(node, kinds) and not node.get("refdomain"))):
-            path = (CHECKOUT / page).parent.joinpath(link["reftarget"]).resolve()
-            if not path.exists() or CHECKOUT not in path.parents:
-                continue
-            shown = show_source(self.env, page, path)
-            target = self.app.builder.get_relative_uri(page, shown)
-            link.replace_self(nodes.reference("", "", *link.children, refuri=target, internal=True))
+            self.lead(link, folder / link["reftarget"], link.children)
+        for code in list(self.document.findall(nodes.literal)):
+            if isinstance(code.parent, nodes.paragraph) and re.fullmatch(r"(\w+/)+\w+\.py", code.astext()):
+                self.lead(code, CHECKOUT / code.astext(), [code.deepcopy()])
+
+    def lead(self, node, path, shown):
+        """Put a link to the page of the file `path` in the place of `node`, if there is such a file."""
+        path = path.resolve()
+        if path.exists() and CHECKOUT in path.parents:
+            page = self.env.docname
+            target = self.app.builder.get_relative_uri(page, show_source(self.env, page, path))
+            node.replace_self(nodes.reference("", "", *shown, refuri=target, internal=True))
 
 
 def show_source(env, page, path):
