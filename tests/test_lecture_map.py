@@ -1,8 +1,8 @@
 """The lecture map is complete and true: what it names exists, and no module, notebook or figure is left out.
 
 A row names modules, notebooks and tests by links and figures by their function, `draw_...`. In the tables of the
-lectures, which have a column of decks, each row needs a module, a notebook that draws its figures, and a test that uses
-one of its modules.
+lectures, which have a column of decks, each row needs a module, a notebook that draws its figures, and a test. Every
+test of a row uses one of its modules or figures.
 """
 
 import json
@@ -120,19 +120,24 @@ def left_out(rows):
     )
 
 
+def uses(test, row):
+    """Whether a test names something that a module of the row defines, the module itself, or a figure of the row."""
+    source = (CHECKOUT / test).read_text(encoding="utf-8")
+    names = row.figures.union(*(public_names(CHECKOUT / name) for name in row.modules))
+    paths = [name.removesuffix(".py").rstrip("/").replace("/", ".") for name in row.modules]
+    return bool(names & set(re.findall(r"\w+", source))) or any(path in source for path in paths)
+
+
 def loose_ends(row):
     """List what is wrong with a row that names only what exists."""
     ends = [] if row.tests else ["no test"]
-    sources = [(CHECKOUT / test).read_text(encoding="utf-8") for test in row.tests]
-    words = set(re.findall(r"\w+", "\n".join(sources)))
-    if sources and not words & row.figures.union(*(public_names(CHECKOUT / name) for name in row.modules)):
-        ends.append("no test of it uses a module or figure of it")
+    ends += [f"{test} uses no module or figure of it" for test in sorted(row.tests) if not uses(test, row)]
     if row.decks is None:
         return ends
     ends += [] if row.modules else ["no module"]
     ends += [] if row.notebooks else ["no notebook"]
     ends += [f"no deck {deck}" for deck in row.decks if deck not in ("D0", "D1", "D2", "D3", "D4")]
-    drawn = "\n".join(map(code_of_notebook, row.notebooks))
+    drawn = set(re.findall(r"\w+", "\n".join(map(code_of_notebook, row.notebooks))))
     return ends + [
         f"{figure} is drawn in none of its notebooks" for figure in sorted(row.figures) if figure not in drawn
     ]
@@ -237,8 +242,14 @@ def test_folder_that_is_left_out_is_noticed():
         ("[gru.py](../minitx/nn/gru.py), ", "", "no module"),
         (", [02](../notebooks/02_writing.ipynb)", "", "no notebook"),
         ("| D4 |", "| D5 |", "no deck D5"),
-        ("test_recurrent", "test_linear", "no test of it uses a module or figure of it"),
+        ("test_recurrent", "test_linear", "tests/nn/test_linear.py uses no module or figure of it"),
+        (
+            " | [test]",
+            " | [also](../tests/nn/test_linear.py), [test]",
+            "tests/nn/test_linear.py uses no module or figure of it",
+        ),
         ("draw_memory_cell", "draw_anchors", "draw_anchors is drawn in none of its notebooks"),
+        ("draw_memory_cell", "draw_memory", "draw_memory is drawn in none of its notebooks"),
     ],
 )
 def test_loose_end_is_noticed(right, wrong, end):

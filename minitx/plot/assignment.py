@@ -145,7 +145,7 @@ def draw_assignment_steps(steps, row_names=None, column_names=None, columns=4):
     for ax in axes[len(steps) :]:
         ax.remove()
     for number, (ax, step, arrays) in enumerate(zip(axes, steps, checked)):
-        draw_step(ax, arrays, step.path)
+        _draw_step(ax, arrays, step.path)
         label_matrix(ax, row_names, column_names)
         ax.set_title(f"{number}. {step.name}", loc="left", fontsize=10, pad=20)
         note = "\n".join(textwrap.wrap(step.note, int(width * 13)))
@@ -158,7 +158,7 @@ def cell_size(column_names):
     return max(0.5, 0.08 * max(map(len, column_names)))
 
 
-def draw_step(ax, arrays, path):
+def _draw_step(ax, arrays, path):
     """Draw one state: numbers, zeros tinted, stars, primes, lines, prices, path."""
     from matplotlib.colors import ListedColormap
 
