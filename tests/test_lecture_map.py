@@ -164,6 +164,22 @@ def test_every_deck_has_concepts():
         assert sum(deck in (row.decks or []) for row in ROWS) >= 5, deck
 
 
+def notebooks_named(text):
+    """The numbers of the notebooks that a docstring names."""
+    places = re.findall(r"\bnotebooks?:?\s+(\d\d(?:(?:,| and|, and)\s+\d\d)*)", text, re.IGNORECASE)
+    return set(re.findall(r"\d\d", " ".join(places)))
+
+
+@pytest.mark.parametrize("path", sorted((CHECKOUT / "minitx").rglob("*.py")), ids=lambda path: path.stem)
+def test_modules_name_only_notebooks_that_exist(path):
+    there = {name.rpartition("/")[2][:2] for name in all_notebooks()}
+    assert notebooks_named(path.read_text(encoding="utf-8")) <= there
+
+
+def test_notebooks_of_a_docstring_are_found():
+    assert notebooks_named("(D1). Notebooks: 02,\n07 and 98. As notebook 15 shows.") == {"02", "07", "98", "15"}
+
+
 def not_on_the_map(row, rows):
     """List the notebooks and tests that a row of the README names for modules for which no row of the map has them."""
     near = [other for other in rows if other.modules & row.modules or other.figures & figures_in(row.modules)]

@@ -7,7 +7,7 @@ Pixels outside the image count as 0.
 
 Source: P. Y. Simard, D. Steinkraus and J. C. Platt, "Best Practices for Convolutional Neural Networks Applied to Visual
 Document Analysis", ICDAR 2003, section 2; bilinear sampling as in M. Jaderberg et al., "Spatial Transformer
-Networks", NeurIPS 2015, eq. 5. Lecture decks D0-D3 (Vision Transformers need much data); notebooks 15 and 16.
+Networks", NeurIPS 2015, eq. 5. Lecture decks D0-D3 (Vision Transformers need much data); notebook 15.
 """
 
 import numpy as np

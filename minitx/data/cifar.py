@@ -5,7 +5,7 @@ bytes of pixels, red plane, green plane, blue plane, each 32 rows of 32. Without
 check is that the size is a whole number of records (of 3,073 or 3,074 bytes) and that the labels are in range.
 
 Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009, chapter 3 and the data page.
-Lecture decks D0-D3 (Vision Transformers and Image Transformer on CIFAR); notebooks 15 and 16.
+Lecture decks D0-D3 (Vision Transformers and Image Transformer on CIFAR); notebook 15.
 """
 
 import numpy as np

@@ -4,7 +4,7 @@ The model with a ResNet-50 has 41,524,768 parameters, 23,454,912 of them in the 
 batch norms are constants, not parameters.
 
 Source: Carion et al. 2020, section 4 and table 1; the parameter names of facebookresearch/detr and of Hugging Face's
-transformers. Lecture concept: DETR and Faster R-CNN tables (D0 D1). Notebooks: 22, 27.
+transformers. Lecture concept: DETR and Faster R-CNN tables (D0 D1). Notebook: 22.
 """
 
 import re

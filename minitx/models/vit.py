@@ -6,7 +6,7 @@ One learned token, the class token, travels with the patches and collects what t
 cutting knows that the input is an image; where each patch belongs has to be learned.
 
 Source: Dosovitskiy et al. 2021, section 3.1, equations 1 to 4, and table 1 for the sizes.
-Lecture concept: ViT (D0 D1 D2 D3). Notebooks: 15, 16.
+Lecture concept: ViT (D0 D1 D2 D3). Notebook: 15.
 """
 
 import re

@@ -11,7 +11,7 @@ where `fold` adds every column back to where it was read. With `groups`, the cha
 each other. How the numbers are laid out in memory for these products is told in `minitx.nn.convolution_ways`.
 
 Source: LeCun et al. 1989; Dumoulin & Visin 2016; PyTorch's `conv1d` and `conv2d` for arguments and layout.
-Lecture concepts: convolution in time (D1 D2), global and local layers (D1). Notebooks: 01, 12.
+Lecture concepts: convolution in time (D1 D2), global and local layers (D1). Notebook: 01.
 """
 
 import math

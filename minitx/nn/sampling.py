@@ -8,7 +8,7 @@ x₀₀ and β below it,
 
 Resizing reads the points of a regular grid, so its axes are independent: Y = R X Cᵀ with two matrices of weights, and
 dL/dX = Rᵀ G C. Source: Jaderberg et al. 2015, equations 5 to 7; PyTorch's functions for arguments and conventions.
-Lecture concepts: deformable convolution (D4), mask head of DETR (D0 D1). Notebooks: 13, 24.
+Lecture concepts: deformable convolution (D4), mask head of DETR (D0 D1). Notebook: 24.
 """
 
 import math

@@ -9,7 +9,7 @@ windows. Reading them all into columns (`unfold`, also called im2col) turns a co
 columns back to where they were read (fold) is the transpose of reading them, and so its gradient.
 
 Source: Dumoulin & Visin 2016, section 5.1, for the sizes; Chellapilla et al. 2006 for the columns; PyTorch's `pad` and
-`unfold` for the arguments. Lecture concept: convolution in time (D1 D2). Notebooks: 01, 12.
+`unfold` for the arguments. Lecture concept: convolution in time (D1 D2). Notebook: 01.
 """
 
 import itertools

@@ -8,7 +8,7 @@ A file is written under another name beside its place, flushed to the disk, and 
 indivisible act: a crash at any moment leaves the old file or the new one, whole. Loading checks everything first
 and changes things only after.
 
-Source: Pillai et al. 2014, "All file systems are not created equal", on what survives a crash. Notebooks: 15, 27.
+Source: Pillai et al. 2014, "All file systems are not created equal", on what survives a crash. Notebook: 15.
 """
 
 import contextlib

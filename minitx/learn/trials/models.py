@@ -1,7 +1,7 @@
 """Trials of models of pictures: the smallest of each kind, in float64 and without dropout.
 
 See `nn_layers.py` for what a trial yields: of a model, the gradients of all parameters are checked too. Sizes are
-small and different: B images of C channels, D numbers wide. Notebooks: 15, 22, 24, 25, 27.
+small and different: B images of C channels, D numbers wide. Notebooks: 15, 22, 24, 25.
 """
 
 import numpy as np
