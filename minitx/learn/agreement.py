@@ -5,6 +5,7 @@ whether numbers stand in an array, a Tensor or nested lists, and in which precis
 """
 
 import math
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -54,10 +55,10 @@ def disagreement(expected, found, tolerance=1e-6, name="the result"):
     if isinstance(expected, list | tuple):
         return _between_sequences(expected, found, tolerance, name)
     if isinstance(expected, np.ndarray):
-        found = in_arrays(list(found)) if isinstance(found, tuple) else found
-        if not isinstance(found, np.ndarray):
+        array = in_arrays(list(found)) if isinstance(found, tuple) else found
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
             return Disagreement("shape", f"{name} is {_told(found)}, expected {_told(expected)}")
-        return _between_arrays(expected, found, tolerance, name)
+        return _between_arrays(expected, array, tolerance, name)
     same = type(found) is type(expected) and found == expected
     return None if same else Disagreement("values", f"{name} is {_told(found)}, expected {_told(expected)}")
 
@@ -84,6 +85,10 @@ def in_arrays(value):
         return value.data
     if isinstance(value, dict):
         return {key: in_arrays(part) for key, part in value.items()}
+    if isinstance(value, range):
+        return np.arange(value.start, value.stop, value.step)
+    if isinstance(value, Fraction):
+        return np.asarray(float(value))
     if isinstance(value, list | tuple):
         parts = type(value)(map(in_arrays, value)) if type(value) in (list, tuple) else tuple(map(in_arrays, value))
         shapes = {part.shape if isinstance(part, np.ndarray) else None for part in parts}
@@ -179,8 +184,9 @@ def _told(value):
     if isinstance(value, np.ndarray) and not value.ndim:
         return str(value)
     if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape}"
-    if isinstance(value, list | tuple) and len(repr(value)) > 60:
+        kind = {"c": " of complex numbers", "O": " of objects", "U": " of strings"}.get(value.dtype.kind, "")
+        return f"an array{kind} of shape {value.shape}"
+    if isinstance(value, list | tuple) and (len(repr(value)) > 60 or "array(" in repr(value)):
         return f"a {type(value).__name__} of {len(value)}"
     text = repr(value)
     return text if len(text) <= 60 else f"an object of type {type(value).__name__}"

@@ -15,7 +15,7 @@ import inspect
 import linecache
 import textwrap
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 
@@ -168,12 +168,13 @@ class Exercise:
             return (False, f"{self.name}: not solved yet (replace the ... of {' and '.join(self.asked)})."), None
         if any(callable(value) for value in given):
             return None, "a number was asked for, got a function.\nCall it and pass what it returns."
+        arrays = [in_arrays(value) for value in given]
         if self.answer is None:
-            missed = next((what for what, holds in self.invariants.items() if not _holds(holds, *given)), None)
+            missed = next((what for what, holds in self.invariants.items() if not _holds(holds, *arrays)), None)
             wrong = f"this does not hold: {missed}." if missed else ""
         else:
             right = self.answer if len(self.asked) > 1 else (self.answer,)
-            names = [name for name, one, other in zip(self.asked, right, given) if self._number_differs(one, other)]
+            names = [name for name, one, other in zip(self.asked, right, arrays) if self._number_differs(one, other)]
             told = " and ".join(f"{name} = {_value_told(given[self.asked.index(name)])}" for name in names)
             wrong = f"{told} {'is' if len(names) == 1 else 'are'} not right." if names else ""
         if not wrong:
@@ -181,7 +182,7 @@ class Exercise:
             return (True, f"{self.name}: right. Covered: {', '.join(covered)}."), None
         for mistake, value in self.mistakes.items():
             values = value if len(self.asked) > 1 else (value,)
-            if not any(self._number_differs(one, other) for one, other in zip(values, given)):
+            if not any(self._number_differs(one, other) for one, other in zip(values, arrays)):
                 return None, f"{wrong}\n{_advice(mistake)}"
         return None, f"{wrong}\n{UNKNOWN_MISTAKE}"
 
@@ -194,18 +195,19 @@ class Exercise:
             got = "what it returns" if len(given) == 1 else f"{len(given)} arguments"
             return None, f"expected the function itself, got {got}.\nCall it as check.{self.name}({self.asked[0]})."
         (function,) = given
+        outcomes = cache(partial(self._outcome, function))  # of (case, seed): nothing is computed or printed twice
         for case in self.cases:
             for seed in SEEDS:
-                outcome = self._outcome(function, case, seed)
+                outcome = outcomes(case, seed)
                 if outcome.unsolved:
                     why = f"{self.asked[0]} {outcome.unsolved}; replace the ... and return the result"
                     return (False, f"{self.name}: not solved yet ({why})."), None
-                complaint = self._complaint(outcome, self._outcome(self.answer, case, seed), case, seed)
+                complaint = self._complaint(outcome, self._right(case, seed), case, seed)
                 if complaint:
                     text, likely = complaint
-                    likely = self._known_mistake(function, case, seed) or likely
+                    likely = self._known_mistake(outcomes, case) or likely
                     unknown = SEE_DOCSTRING if outcome.malformed else UNKNOWN_MISTAKE
-                    unknown = CALL_IT_YOURSELF if outcome.error is not None else unknown
+                    unknown = self._advice_on_error(function, case) if outcome.error is not None else unknown
                     return None, f"{text}\n{_advice(likely, unknown)}"
         return (True, f"{self.name}: right. Covered: {', '.join(self._covered())}, on {len(SEEDS)} fresh inputs."), None
 
@@ -236,7 +238,7 @@ class Exercise:
             if result is None or result is ...:
                 outcome.unsolved = f"returns {'None' if result is None else '...'}"
             elif self.gradient == "pullback":
-                outcome.take_pullback(result, seed)
+                outcome.take_pullback(result, inputs[0], seed)
             elif self.gradient == "tensor":
                 outcome.take_gradients(result, inputs, seed)
             else:
@@ -244,7 +246,7 @@ class Exercise:
         except Exception as error:  # whatever a learner's function may raise is told
             outcome.error, outcome.line = error, _line_of(error, function)
         for name, after, before in zip(self.arguments, inputs, untouched):
-            if isinstance(before, np.ndarray) and not np.array_equal(after, before, equal_nan=before.dtype.kind == "f"):
+            if _is_changed(before, after):
                 outcome.changed = name
         return outcome
 
@@ -259,6 +261,11 @@ class Exercise:
             return f"{found.malformed}.", ""
         if found.changed:
             name = found.changed
+            if not isinstance(dict(zip(self.arguments, inputs))[name], np.ndarray):
+                return (
+                    f"the argument {name}, or what is in it, was written to; work on a copy.",
+                    "an operation in place",
+                )
             likely = f"an operation in place, such as {name} -= 1 or {name}[0] = 1"
             return f"the argument {name} was written to; work on a copy, {name}.copy().", likely
         if right is not None:
@@ -293,34 +300,61 @@ class Exercise:
                 return f"right forward, wrong backward {given}: {parted.text}.", likely
         return None
 
-    def _known_mistake(self, function, case, seed):
+    def _advice_on_error(self, function, case):
+        """Say how the function is called if it cannot be called so; otherwise how to find the error."""
+        try:
+            inspect.signature(function).bind(*self._inputs(case, SEEDS[0]))
+        except TypeError:
+            count = len(self._inputs(case, SEEDS[0]))
+            return f"It is called as {self.asked[0]}({', '.join(self.arguments[:count])})."
+        except ValueError:  # a function written in C may have no signature
+            pass
+        return CALL_IT_YOURSELF
+
+    def _known_mistake(self, outcomes, case):
         """Name the mistake that gives what the function gives: in all cases if there is one, else in this one.
 
-        All fresh inputs of the case are looked at: a single number may agree by chance.
+        All fresh inputs are looked at, and a mistake that shows where the function is right is not the one. Single
+        numbers agree by chance too easily: they have to agree in all cases.
         """
+        result = outcomes(case, SEEDS[0]).result
+        number = isinstance(result, np.ndarray) and not result.ndim
         for wholly in (True, False):
-            here = [
-                mistake for mistake in self.mistakes if self._makes(mistake, function, case, (seed, *SEEDS), wholly)
-            ]
+            here = [mistake for mistake in self.mistakes if self._makes(mistake, outcomes, case, wholly)]
+            others = [other for other in self.cases if other != case]
             everywhere = [
-                mistake
-                for mistake in here
-                if all(self._makes(mistake, function, other, SEEDS[:1], wholly) for other in self.cases)
+                mistake for mistake in here if all(self._makes(mistake, outcomes, other, wholly) for other in others)
             ]
-            if here:
-                return next(iter(everywhere + here))
+            if not number:
+                everywhere += [
+                    mistake
+                    for mistake in here
+                    if not any(self._is_right(outcomes, one) and not self._hides(mistake, one) for one in others)
+                ]
+            if everywhere:
+                return everywhere[0]
         return ""
 
-    def _makes(self, mistake, function, case, seeds, wholly):
+    def _is_right(self, outcomes, case):
+        return not any(self._complaint(outcomes(case, seed), self._right(case, seed), case, seed) for seed in SEEDS)
+
+    def _hides(self, mistake, case):
+        """Tell whether a mistake makes no difference in a case."""
+        return self._is_right(cache(partial(self._outcome_quietly, self.mistakes[mistake])), case)
+
+    def _makes(self, mistake, outcomes, case, wholly):
         """Tell whether a function gives what a mistake gives: in all, or else in the first thing that is wrong."""
         return all(
             self._same(
-                self._outcome(function, case, seed),
+                outcomes(case, seed),
                 self._outcome_quietly(self.mistakes[mistake], case, seed),
-                None if wholly else self._outcome(self.answer, case, seed),
+                None if wholly else self._right(case, seed),
             )
-            for seed in seeds
+            for seed in SEEDS
         )
+
+    def _right(self, case, seed):
+        return self._outcome(self.answer, case, seed)
 
     def _outcome_quietly(self, function, case, seed):
         with np.errstate(all="ignore"):
@@ -353,7 +387,7 @@ class _Outcome:
         self.gradients = ()
         self.unsolved = self.malformed = self.changed = self.line = ""
 
-    def take_pullback(self, returned, seed):
+    def take_pullback(self, returned, argument, seed):
         """Part (output, pullback) and call the pullback twice: it must not use up or change what it has saved."""
         if isinstance(returned, tuple) and any(part is None or part is ... for part in returned):
             self.unsolved = "returns None as output or as pullback"
@@ -368,7 +402,7 @@ class _Outcome:
         if first is None or first is ...:
             self.unsolved = "has a pullback that returns None"
             return
-        self.gradients, again = (x if isinstance(x, tuple | list) else (x,) for x in (first, second))
+        self.gradients, again = (_as_gradients(x, argument) for x in (first, second))
         if any(disagreement(x, y) for x, y in zip(self.gradients, again)):
             self.malformed = "the pullback gives something else when it is called again; do not write to what it keeps"
 
@@ -382,6 +416,29 @@ class _Outcome:
             return
         found = gradients_of(output, tensors, _cotangent(output, seed))
         self.gradients = [np.zeros(x.shape) if one is None else one for one, x in zip(found, tensors)]
+
+
+def _as_gradients(returned, argument):
+    """Return what a pullback returned as several gradients; a list like the one argument there is, is one of them."""
+    if not isinstance(returned, tuple | list):
+        return (returned,)
+    shape = np.shape(argument)
+    rows = in_arrays(list(returned))
+    alone = isinstance(rows, np.ndarray) and rows.shape == shape and np.shape(returned[0]) != shape
+    return (rows,) if alone else returned
+
+
+def _is_changed(before, after):
+    """Tell whether an argument, or anything in it, is not what it was."""
+    if isinstance(before, list | tuple):
+        return len(before) != len(after) or any(map(_is_changed, before, after))
+    if isinstance(before, dict):
+        return before.keys() != after.keys() or any(_is_changed(before[key], after[key]) for key in before)
+    if isinstance(before, Tensor):
+        return _is_changed(before.data, after.data)
+    if isinstance(before, np.ndarray):
+        return not np.array_equal(after, before, equal_nan=before.dtype.kind == "f")
+    return isinstance(before, int | float | str) and before != after
 
 
 def _cotangent(output, seed):
@@ -436,6 +493,6 @@ def _line_of(error, function):
         file = trace.tb_frame.f_code.co_filename
         if code is not None and file == code.co_filename:
             source = linecache.getline(file, trace.tb_lineno).strip()
-            line = f" (line {trace.tb_lineno}: {source})" if source else ""
+            line = f" (line {trace.tb_lineno}: {textwrap.shorten(source, 80)})" if source else ""
         trace = trace.tb_next
     return line

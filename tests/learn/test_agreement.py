@@ -1,5 +1,7 @@
 """Comparing results: what counts as the same, and how a difference is told."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,8 @@ def test_form_and_precision_do_not_matter(found):
         (None, None),
         ({1, 2}, {2, 1}),
         (np.zeros((0, 4)), np.zeros((0, 4))),
+        (np.arange(3), range(3)),
+        (0.4, Fraction(2, 5)),
     ],
 )
 def test_the_same(expected, found):
@@ -64,6 +68,14 @@ def test_the_same(expected, found):
         (np.array([0.0, np.inf]), np.array([0.0, 1e300]), "values", "expected inf"),
         (1.0, 1.00001, "values", "is 1.00001, expected 1"),
         ("a", b"a", "values", "expected 'a'"),
+        (
+            np.zeros(2),
+            np.zeros(2) + 0j,
+            "shape",
+            "is an array of complex numbers of shape (2,), expected an array of sh",
+        ),
+        (np.zeros(2), (np.zeros(2), np.ones((2, 2))), "shape", "is a tuple of 2, expected an array of shape (2,)"),
+        (np.zeros(2), np.array(["a", "b"]), "shape", "is an array of strings of shape (2,)"),
     ],
 )
 def test_difference_is_told(expected, found, stage, text):

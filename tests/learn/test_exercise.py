@@ -3,12 +3,13 @@
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from minitx import Tensor
-from minitx.learn.exercise import Exercise, ExerciseError
+from minitx.learn.exercise import CALL_IT_YOURSELF, UNKNOWN_MISTAKE, Exercise, ExerciseError
 
 
 def right_scale(x, weight):
@@ -205,6 +206,83 @@ def test_arguments_of_the_cotangent_are_fresh():
     assert SCALE.check(writes_to_g)  # bad manners, but right: the engine of notebook 00 forbids it, this check does not
 
 
+def test_one_gradient_may_be_a_list_of_rows():
+    rows = replace(SCALE, stub="def my_rows(x): ...", answer=lambda x: (2 * x, lambda g: 2 * g), mistakes={})
+    rows = replace(rows, cases={"rows": lambda random: (random.standard_normal((3, 4)),)}, invariants={})
+    assert rows.check(lambda x: (2 * x, lambda g: list(2 * g)))
+    assert rows.check(lambda x: (2 * x, lambda g: (2 * g).tolist())) and rows.check(
+        lambda x: (2 * x, lambda g: [2 * g])
+    )
+    assert "returns 2 gradients, expected 1" in told(rows, lambda x: (2 * x, lambda g: [2 * g, 2 * g]))
+
+
+IN_A_LIST = Exercise(
+    name="doubled",
+    notebook="00",
+    stub="def my_doubled(arrays, settings): ...",
+    hint="",
+    answer=lambda arrays, settings: [2 * array for array in arrays],
+    cases={"two": lambda random: ([random.standard_normal(3), random.standard_normal((1, 2))], {"size": [1, 2]})},
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays, settings: arrays[1].fill(0),
+        lambda arrays, settings: arrays.pop(),
+        lambda arrays, settings: settings["size"].append(3),
+        lambda arrays, settings: settings.clear(),
+        lambda arrays, settings: settings["size"].sort(reverse=True),
+    ],
+)
+def test_writing_to_what_is_in_an_argument_is_refused(change):
+    def answer(arrays, settings):
+        result = [2 * array for array in arrays]
+        change(arrays, settings)
+        return result
+
+    assert "or what is in it, was written to; work on a copy" in told(IN_A_LIST, answer)
+
+
+def test_each_input_is_tried_once_however_many_mistakes_are_compared():
+    calls = []
+    told(SCALE, lambda x, weight: calls.append(len(x)) or (x + weight, lambda g: (g, g)))
+    assert sorted(calls) == [1, 1, 1, 3, 3, 3]
+
+
+BEND = Exercise(
+    name="bend",
+    notebook="00",
+    stub="def my_bend(x, by): ...",
+    hint="",
+    answer=lambda x, by: x + by * x * x,
+    cases={"by 2": lambda random: (random.standard_normal(3), 2.0), "by 1": lambda random: (np.arange(3.0), 1.0)},
+    mistakes={"the sign": lambda x, by: x - by * x * x, "squared": lambda x, by: x + by * by * x * x},
+)
+
+
+def test_a_mistake_is_not_named_if_it_shows_where_the_function_is_right():
+    wrong, right = BEND.mistakes["the sign"], BEND.answer
+    assert told(BEND, lambda x, by: wrong(x, by) if by == 2 else right(x, by)).endswith(UNKNOWN_MISTAKE)
+    assert told(BEND, lambda x, by: wrong(x, by) if by == 2 else x + 7).endswith("Looks like: the sign.")
+    assert told(BEND, BEND.mistakes["squared"]).endswith("Looks like: squared.")  # which cannot be seen for by = 1
+
+
+def test_single_numbers_name_a_mistake_only_if_they_do_so_in_all_cases():
+    wrong, right = BEND.mistakes["the sign"], BEND.answer
+    mistakes = {"the sign": lambda x, by: wrong(x, by).sum()}
+    total = replace(BEND, answer=lambda x, by: right(x, by).sum(), mistakes=mistakes)
+    assert told(total, mistakes["the sign"]).endswith("Looks like: the sign.")
+    assert told(total, lambda x, by: wrong(x, by).sum() + by - 2).endswith(UNKNOWN_MISTAKE)
+
+
+def test_a_function_that_cannot_be_called_is_told_how_it_is_called():
+    assert told(BEND, lambda x: x).endswith("\nIt is called as my_bend(x, by).")
+    assert told(BEND, lambda x, by: x / "2").endswith(CALL_IT_YOURSELF)
+    assert told(BEND, np.add.reduce).endswith(CALL_IT_YOURSELF)  # has no signature
+
+
 def test_gradients_through_tensors():
     assert CUBE.check(lambda x: x * x * x)
     assert "records nothing" in told(CUBE, lambda x: Tensor(x.numpy() ** 3))
@@ -215,11 +293,19 @@ def test_gradients_through_tensors():
 
 def test_numbers():
     assert NUMBERS.check(0.67, 12) and NUMBERS.check(2 / 3, 12.0)
+    assert NUMBERS.check(Fraction(2, 3), Tensor(np.array(12)))
     assert told(NUMBERS, 0.5, 12).startswith("shares: my_share = 0.5 is not right.")
     assert told(NUMBERS, 2 / 3, 11).endswith("Looks like: the class token was forgotten.")
     assert "12" not in told(NUMBERS, 0.5, 11).replace("my_count = 11", "")  # the answer is not given away
     assert "2 answers" not in told(NUMBERS, 0.5) and "1 answers were given, expected 2" in told(NUMBERS, 0.5)
     assert "a number was asked for" in told(NUMBERS, len, 3)
+
+
+def test_invariants_of_numbers_are_asked_of_arrays():
+    largest = replace(
+        NUMBERS, stub="my_row = ...", answer=None, invariants={"it ends with 3": lambda x: x[-1:].sum() == 3}
+    )
+    assert largest.check([1, 3]) and largest.check(Tensor(np.array([1.0, 3.0])))
 
 
 def test_where_many_answers_are_right_the_invariants_decide():

@@ -38,7 +38,7 @@ def my_axial_pairs(height, width):
 $h$.""",
     answer=lambda height, width: height * width * (height + width),
     cases={
-        "a small image": lambda random: (2, 3),
+        "a small image": lambda random: (3, 5),
         "an image": lambda random: (int(random.integers(5, 50)), int(random.integers(51, 300))),
     },
     mistakes={

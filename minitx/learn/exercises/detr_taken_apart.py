@@ -14,7 +14,7 @@ def _told_and_true(random, queries=6, things=(3, 1, 2)):
     boxes = random.uniform(0.3, 0.7, (len(things), queries, 4)) * [1, 1, 0.4, 0.4]
     for image, target in enumerate(targets):
         near = random.integers(len(target["boxes"]), size=queries - 2)
-        boxes[image, 2:] = target["boxes"][near] + random.normal(0, 0.01, (queries - 2, 4))
+        boxes[image, 2:] = target["boxes"][near] + random.normal(0, 0.03, (queries - 2, 4))
     logits = random.normal(size=(len(things), queries, 2))
     logits[-1] = [-3, 3]
     return {"pred_logits": logits, "pred_boxes": boxes}, targets

@@ -29,6 +29,7 @@ def _without_uncovered_zeros(random):
     covered = rows[:, None] | columns
     matrix[covered & (random.random((4, 6)) < 0.5)] = 0
     matrix[rows.argmax(), columns.argmax()] = 5  # where two lines cross
+    matrix[rows.argmax(), columns.argmin()] = 1  # covered, and less than the least that is not
     return matrix, rows, columns
 
 

@@ -41,7 +41,7 @@ PQ_MISTAKES = {
 }
 
 
-def _maps_with_void(random):
+def _maps_with_void(random, more=()):
     """Draw two maps of one class, with all that may go wrong: runs of (true number, guessed number, columns)."""
     half = random.integers(2, 5)
     runs = [
@@ -49,6 +49,7 @@ def _maps_with_void(random):
         *((1, 1, half), (1, 2, half)),  # cut in two halves: an IoU of exactly one half
         *((-1, 3, 3), (2, 3, random.integers(1, 3))),  # most of it on void
         *((2, 4, random.integers(6, 9)), (2, 5, 2), (0, 5, 1), (-1, 5, 1)),  # a little of it on void
+        *more,
     ]
     true, guessed, count = np.transpose(runs)
     order = random.permutation(count.sum())
@@ -93,6 +94,7 @@ def _queries_that_paint(random, queries=8, classes=4, height=6, width=9):
     likely[order[2]] = classes
     logits[np.arange(queries), likely] += random.uniform(2, 5, queries)
     logits[order[:2]] *= 0.04
+    logits += random.normal(0, 4, (queries, 1))  # which changes no probability
     return logits, random.normal(-0.2, 1, (queries, height, width)), 0.6
 
 
@@ -146,7 +148,10 @@ def my_pq_with_void(truth, guess):
 unions look at `(guess == guessed) & (truth >= 0)`. A segment is excused if `(truth[guess == guessed] < 0).mean() >
 0.5`.""",
         answer=_pq_of_maps,
-        cases={"three segments and void": _maps_with_void},
+        cases={
+            "three segments and void": _maps_with_void,
+            "a segment that is missed": partial(_maps_with_void, more=[(3, 4, 1)]),
+        },
         mistakes=PQ_MISTAKES,
     ),
     Exercise(

@@ -130,6 +130,7 @@ def _tracks_and_costs(random, tracks=4, queries=6, things=5):
     own[random.integers(tracks)] = -1
     cost = random.random((tracks + queries, things))
     cost[:tracks] -= 1
+    cost[tracks + random.integers(queries)] -= 1  # one query is the best for every thing, and can have only one
     return cost, own
 
 

@@ -56,15 +56,15 @@ over the features. Check it against $\sum_j dx_j = 0$: a constant added to $x$ c
         lambda *given: layer_norm(given[0], given[0].shape[-1], *given[1:]), x, weight, bias
     ),
     cases={
-        "tokens of any size": lambda random: (
-            random.standard_normal((3, 5)) * 2 + 1,
-            random.standard_normal(5),
-            random.standard_normal(5),
-        ),
         "tokens that hardly vary": lambda random: (
             random.standard_normal((4, 6)) / 100,
             random.standard_normal(6),
             random.standard_normal(6),
+        ),
+        "tokens of any size": lambda random: (
+            random.standard_normal((3, 5)) * 2 + 1,
+            random.standard_normal(5),
+            random.standard_normal(5),
         ),
     },
     mistakes={
