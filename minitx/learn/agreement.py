@@ -5,6 +5,7 @@ whether numbers stand in an array, a Tensor or nested lists, and in which precis
 """
 
 import math
+import types
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -54,12 +55,15 @@ def disagreement(expected, found, tolerance=1e-6, name="the result"):
         return _between_dicts(expected, found, tolerance, name)
     if isinstance(expected, list | tuple):
         return _between_sequences(expected, found, tolerance, name)
-    if isinstance(expected, np.ndarray):
+    if isinstance(expected, np.ndarray) and expected.dtype.kind in "biuf":
         array = in_arrays(list(found)) if isinstance(found, tuple) else found
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
             return Disagreement("shape", f"{name} is {_told(found)}, expected {_told(expected)}")
         return _between_arrays(expected, array, tolerance, name)
-    same = type(found) is type(expected) and found == expected
+    if isinstance(expected, np.ndarray):  # of complex numbers, or of objects
+        same = isinstance(found, np.ndarray) and np.array_equal(found, expected)
+    else:
+        same = type(found) is type(expected) and found == expected
     return None if same else Disagreement("values", f"{name} is {_told(found)}, expected {_told(expected)}")
 
 
@@ -181,6 +185,8 @@ def _listed(keys):
 
 def _told(value):
     """Say in a few words what a value is."""
+    if isinstance(value, types.GeneratorType):
+        return "a generator, since there is a yield"
     if isinstance(value, np.ndarray) and not value.ndim:
         return str(value)
     if isinstance(value, np.ndarray):

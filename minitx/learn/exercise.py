@@ -194,6 +194,7 @@ class Exercise:
         if len(given) != 1 or not callable(given[0]):
             got = "what it returns" if len(given) == 1 else f"{len(given)} arguments"
             return None, f"expected the function itself, got {got}.\nCall it as check.{self.name}({self.asked[0]})."
+        __tracebackhide__ = True
         (function,) = given
         outcomes = cache(partial(self._outcome, function))  # of (case, seed): nothing is computed or printed twice
         for case in self.cases:
@@ -229,6 +230,7 @@ class Exercise:
 
     def _outcome(self, function, case, seed):
         """Call a function on the inputs of a case and note all that is compared, its gradients included."""
+        __tracebackhide__ = True
         if function is None:
             return None
         inputs, untouched = self._inputs(case, seed), self._inputs(case, seed)
@@ -294,7 +296,7 @@ class Exercise:
                 return f"{what} is missing {given}; the pullback returns None in its place.", ""
             parted = disagreement(one, other, self.tolerance, what)
             if parted:
-                shapes = [[np.shape(gradient) for gradient in gradients] for gradients in (found, right)]
+                shapes = [[_shape_of(gradient) for gradient in gradients] for gradients in (found, right)]
                 exchanged = shapes[0] != shapes[1] and sorted(shapes[0]) == sorted(shapes[1])
                 likely = "the gradients stand in another order than the arguments" if exchanged else parted.likely
                 return f"right forward, wrong backward {given}: {parted.text}.", likely
@@ -305,8 +307,7 @@ class Exercise:
         try:
             inspect.signature(function).bind(*self._inputs(case, SEEDS[0]))
         except TypeError:
-            count = len(self._inputs(case, SEEDS[0]))
-            return f"It is called as {self.asked[0]}({', '.join(self.arguments[:count])})."
+            return f"The stub is {self.asked[0]}({ast.unparse(ast.parse(textwrap.dedent(self.stub)).body[-1].args)})."
         except ValueError:  # a function written in C may have no signature
             pass
         return CALL_IT_YOURSELF
@@ -389,10 +390,10 @@ class _Outcome:
 
     def take_pullback(self, returned, argument, seed):
         """Part (output, pullback) and call the pullback twice: it must not use up or change what it has saved."""
-        if isinstance(returned, tuple) and any(part is None or part is ... for part in returned):
+        if isinstance(returned, tuple | list) and any(part is None or part is ... for part in returned):
             self.unsolved = "returns None as output or as pullback"
             return
-        if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
+        if not (isinstance(returned, tuple | list) and len(returned) == 2 and callable(returned[1])):
             self.malformed = "two things must be returned, the output and its pullback: return output, pullback"
             return
         output, pullback = returned
@@ -424,8 +425,13 @@ def _as_gradients(returned, argument):
         return (returned,)
     shape = np.shape(argument)
     rows = in_arrays(list(returned))
-    alone = isinstance(rows, np.ndarray) and rows.shape == shape and np.shape(returned[0]) != shape
+    alone = isinstance(rows, np.ndarray) and rows.shape == shape and _shape_of(returned[0]) != shape
     return (rows,) if alone else returned
+
+
+def _shape_of(value):
+    """Return the shape of whatever it is; () of what has none."""
+    return getattr(in_arrays(value), "shape", ())
 
 
 def _is_changed(before, after):

@@ -43,6 +43,7 @@ def test_form_and_precision_do_not_matter(found):
         (np.zeros((0, 4)), np.zeros((0, 4))),
         (np.arange(3), range(3)),
         (0.4, Fraction(2, 5)),
+        (np.ones(2) * 1j, np.ones(2) * 1j),
     ],
 )
 def test_the_same(expected, found):
@@ -68,6 +69,9 @@ def test_the_same(expected, found):
         (np.array([0.0, np.inf]), np.array([0.0, 1e300]), "values", "expected inf"),
         (1.0, 1.00001, "values", "is 1.00001, expected 1"),
         ("a", b"a", "values", "expected 'a'"),
+        (np.ones(2) * 1j, np.ones(2) * 2j, "values", "of complex numbers"),
+        (np.ones(2) * 1j, np.ones(3), "values", "expected an array of complex numbers"),
+        (np.zeros(2), (x for x in "ab"), "shape", "is a generator, since there is a yield, expected"),
         (
             np.zeros(2),
             np.zeros(2) + 0j,

@@ -98,8 +98,9 @@ def test_right_answer_is_told_what_was_covered():
         lambda x, weight: (Tensor(x * weight), lambda g: [g * weight, np.einsum("nd,nd->d", g, x)]),
         lambda x, weight: ((x * weight).astype(np.float32), lambda g: (g * weight, (g * x).sum(axis=0))),
         lambda x, weight: ((x * weight).tolist(), lambda g: ((g * weight).tolist(), (g * x).sum(axis=0))),
+        lambda x, weight: list(right_scale(x, weight)),
     ],
-    ids=["Tensor and list", "float32", "lists"],
+    ids=["Tensor and list", "float32", "lists", "output and pullback in a list"],
 )
 def test_other_ways_are_right_too(answer):
     assert SCALE.check(answer)
@@ -160,6 +161,31 @@ def test_the_first_thing_that_is_wrong_is_named_whatever_else_is_wrong():
 )
 def test_each_stage_says_what_is_wrong(answer, text):
     assert text in told(SCALE, answer)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        *(
+            1j,
+            np.ones(3) * 1j,
+            np.array([None, 1, 2]),
+            np.array(["a", "b", "c"]),
+            np.zeros((3, 4), bool),
+            "abc",
+            b"abc",
+        ),
+        *(np.nan, np.full((3, 4), np.nan), np.full((3, 4), np.inf), np.zeros((0, 4)), np.zeros((500, 600)), [], (), {}),
+        *([None, None], [[1], [2, 3]], [...], {"a": 1}, {1, 2}, object(), len, str, (x for x in "abc"), range(3), True),
+    ],
+    ids=lambda result: type(result).__name__,
+)
+def test_whatever_is_returned_is_refused_in_two_lines(result):
+    bend_rows = replace(BEND, cases={"rows": lambda random: (random.standard_normal((3, 4)), 2.0)})
+    assert told(bend_rows, lambda x, by: result).startswith("bend: wrong ")
+    for gradients in (result, (result, result)):
+        refused = told(SCALE, lambda x, weight, gradients=gradients: (x * weight, lambda g: gradients))
+        assert "backward" in refused or "the pullback" in refused
 
 
 def test_the_line_that_raised_is_shown():
@@ -278,7 +304,9 @@ def test_single_numbers_name_a_mistake_only_if_they_do_so_in_all_cases():
 
 
 def test_a_function_that_cannot_be_called_is_told_how_it_is_called():
-    assert told(BEND, lambda x: x).endswith("\nIt is called as my_bend(x, by).")
+    assert told(BEND, lambda x: x).endswith("\nThe stub is my_bend(x, by).")
+    with_a_setting = replace(BEND, stub="def my_bend(x, by=2): ...")
+    assert told(with_a_setting, lambda x: x).endswith("\nThe stub is my_bend(x, by=2).")
     assert told(BEND, lambda x, by: x / "2").endswith(CALL_IT_YOURSELF)
     assert told(BEND, np.add.reduce).endswith(CALL_IT_YOURSELF)  # has no signature
 
