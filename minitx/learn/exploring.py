@@ -10,6 +10,7 @@ Source: the temperature is that of Hinton et al. 2015, section 2. Lecture concep
 ViT figures (D0 D1 D2). Notebooks: 05, 15.
 """
 
+import inspect
 import io
 
 import numpy as np
@@ -82,6 +83,8 @@ class AttentionExplorer:
         head = "mean of the heads" if head == MEAN_OF_HEADS else f"head {head + 1}"
         key = int(weights[query].argmax())
         largest = f"“{self.queries[query]}” attends most to “{self.keys[key]}”: {weights[query, key]:.3f}"
+        if not weights[query, key]:
+            largest = f"“{self.queries[query]}” attends to nothing: every key is hidden"
         return f"{largest} (layer {layer + 1}, {head}, temperature {self.settings['temperature']:.2g})"
 
     def figure(self):
@@ -209,13 +212,14 @@ def explore_attention(attention, queries=None, keys=None, image=None, layer=0, h
     keys = as_labels("explore_attention: keys", keys, columns)
     settings = {"layer": layer, "head": head, "query": query}
     for (name, value), size in zip(settings.items(), scores.shape):
-        if value != MEAN_OF_HEADS and not 0 <= value < size:
+        if (name, value) != ("head", MEAN_OF_HEADS) and not (isinstance(value, int | np.integer) and 0 <= value < size):
+            also = f', or say "{MEAN_OF_HEADS}"' if name == "head" else ""
             raise ValueError(
-                f"explore_attention: {name}={value}, but there are {size} of them.\nCount from 0 to {size - 1}."
+                f"explore_attention: {name}={value!r}, but there are {size} of them.\nCount from 0 to {size - 1}{also}."
             )
-    if not 0.1 <= temperature <= 10:
+    if not isinstance(temperature, int | float | np.number) or not 0.1 <= temperature <= 10:
         raise ValueError(
-            f"explore_attention: temperature={temperature:g} is off its slider.\nStart between 0.1 and 10; 1 is usual."
+            f"explore_attention: temperature={temperature!r} is off its slider.\nStart between 0.1 and 10; 1 is usual."
         )
     settings["temperature"] = temperature
     return AttentionExplorer(scores, from_weights, queries, keys, picture, grid, settings)
@@ -226,26 +230,44 @@ def _weights_of_model(model, image):
     kind = type(model).__name__
     if image is None:
         raise TypeError(f"explore_attention: {kind} has no attention without an input.\nPass image=..., of (C, H, W).")
-    training = model.training
+    if "need_weights" not in inspect.signature(model.forward).parameters:
+        raise TypeError(
+            f"explore_attention: {kind}.forward has no need_weights=True, which asks a model for its attention.\n"
+            "Pass the weights themselves, of shape (N, M), (H, N, M) or (L, H, N, M)."
+        )
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         with no_grad():
             found = model(np.asarray(_values_of(image))[None], need_weights=True)
     finally:
-        model.train(training)
+        for module, training in modes:
+            module.training = training
     return [_values_of(layer)[0] for layer in found[1]]
 
 
 def _as_scores(attention):
     """Return scores (L, H, N, M), of weights their logarithms, and whether they were weights."""
-    arrays = attention if isinstance(attention, list | tuple) else _values_of(attention)
-    values = np.array([_values_of(part) for part in arrays])
+    parts = [np.asarray(_values_of(part)) for part in attention] if isinstance(attention, list | tuple) else []
+    shapes = [part.shape for part in parts]
+    if len(set(shapes)) > 1:
+        raise ValueError(
+            f"explore_attention: the layers have shapes {', '.join(map(str, shapes))}.\n"
+            "Pass layers with as many heads, queries and keys each, or one of them."
+        )
+    values = np.array(parts) if parts else np.array(_values_of(attention))
     if values.dtype.kind not in "fiub" or not 2 <= values.ndim <= 4 or values.size == 0:
         raise ValueError(
             f"explore_attention: attention has shape {values.shape}, expected (N, M), (H, N, M) or (L, H, N, M).\n"
             "Pass scores or weights of one sequence; of a batch (L, B, H, N, M) pick one, weights[:, 0]."
         )
     values = values.reshape((1,) * (4 - values.ndim) + values.shape).astype(float)
+    if np.isnan(values).any() or (values == np.inf).any():
+        place = np.argwhere(np.isnan(values) | (values == np.inf))[0]
+        raise ValueError(
+            f"explore_attention: attention is {values[tuple(place)]} in layer {place[0]}, head {place[1]}, "
+            f"query {place[2]}, key {place[3]}.\nOnly -inf may be among the scores: it hides a key."
+        )
     sums = values.sum(axis=-1)
     from_weights = bool((values >= 0).all() and (np.isclose(sums, 1, atol=1e-3) | (sums == 0)).all() and sums.any())
     with np.errstate(divide="ignore"):

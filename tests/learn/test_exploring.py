@@ -9,6 +9,7 @@ import pytest
 
 from minitx.learn import explore_attention
 from minitx.models import VisionTransformer
+from minitx.nn import Linear
 from minitx.nn.softmax import softmax
 
 random = np.random.default_rng(0)
@@ -20,6 +21,13 @@ QUERIES, KEYS = ["it", "<b>", "was", "on"], ["the", "cat", "sat", "on", "mats"]
 def model_and_image():
     model = VisionTransformer(8, 2, 1, 10, embed_dim=16, depth=2, num_heads=4, mlp_dim=32)
     return model, random.random((1, 8, 8)).astype(np.float32)
+
+
+def with_entry(value):
+    """Return scores with one entry that is no score."""
+    scores = SCORES.copy()
+    scores[1, 2, 3, 4] = value
+    return scores
 
 
 def said(explorer):
@@ -98,6 +106,22 @@ def test_a_vision_transformer_on_an_image():
     assert said(by_arrays) == lines
 
 
+def test_every_module_of_the_model_keeps_its_mode():
+    model, image = model_and_image()
+    model.train().encoder.eval()
+    modes = [module.training for module in model.modules()]
+    explore_attention(model, image=image)
+    assert len(set(modes)) == 2 and [module.training for module in model.modules()] == modes
+
+
+def test_query_that_sees_nothing_is_said_to():
+    scores = SCORES.copy()
+    scores[:, :, 2] = -np.inf
+    assert (
+        explore_attention(scores, QUERIES, KEYS, query=2).summary().startswith("“was” attends to nothing: every key is")
+    )
+
+
 def test_images_need_not_be_square_or_grey():
     explorer = explore_attention(softmax(random.normal(size=(6, 6))), image=random.random((3, 4, 6)))
     assert explorer.grid == (2, 3) and explorer.queries[0] == "patch 1, 1"
@@ -165,6 +189,29 @@ def test_nothing_of_ipywidgets_is_loaded_before_it_is_shown():
         (lambda: explore_attention(model_and_image()[0]), TypeError, "VisionTransformer has no attention without"),
         (lambda: explore_attention(WEIGHTS, image=np.ones((7, 8))), ValueError, "5 keys are no square patches of an"),
         (lambda: explore_attention(WEIGHTS, image=np.ones((2, 8, 8))), ValueError, "explore_attention: image"),
+        (lambda: explore_attention([SCORES[0], SCORES[1, :, :2]]), ValueError, "shapes (3, 4, 5), (3, 2, 5)"),
+        (lambda: explore_attention("it"), ValueError, "attention has shape ()"),
+        (lambda: explore_attention(None), ValueError, "attention has shape ()"),
+        (
+            lambda: explore_attention(with_entry(np.nan)),
+            ValueError,
+            "attention is nan in layer 1, head 2, query 3, key 4",
+        ),
+        (
+            lambda: explore_attention(with_entry(np.inf)),
+            ValueError,
+            "attention is inf in layer 1, head 2, query 3, key 4",
+        ),
+        (lambda: explore_attention(SCORES, query=1.5), ValueError, "query=1.5, but there are 4 of them"),
+        (lambda: explore_attention(SCORES, QUERIES, KEYS, query="it"), ValueError, "query='it', but"),
+        (lambda: explore_attention(SCORES, head="all"), ValueError, """Count from 0 to 2, or say "mean"."""),
+        (lambda: explore_attention(SCORES, layer="mean"), ValueError, "layer='mean', but there are 2"),
+        (lambda: explore_attention(SCORES, temperature="1"), ValueError, "temperature='1' is off its slider"),
+        (
+            lambda: explore_attention(Linear(3, 2), image=np.ones((1, 8, 8))),
+            TypeError,
+            "Linear.forward has no need_weights",
+        ),
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else None,
 )
