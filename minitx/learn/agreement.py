@@ -6,7 +6,7 @@ whether numbers stand in an array, a Tensor or nested lists, and in which precis
 
 import math
 import types
-from fractions import Fraction
+from numbers import Rational
 from typing import NamedTuple
 
 import numpy as np
@@ -91,7 +91,7 @@ def in_arrays(value):
         return {key: in_arrays(part) for key, part in value.items()}
     if isinstance(value, range):
         return np.arange(value.start, value.stop, value.step)
-    if isinstance(value, Fraction):
+    if isinstance(value, Rational) and not isinstance(value, int | np.generic):  # such as Fraction
         return np.asarray(float(value))
     if isinstance(value, list | tuple):
         parts = type(value)(map(in_arrays, value)) if type(value) in (list, tuple) else tuple(map(in_arrays, value))
