@@ -328,7 +328,8 @@ def exercise_name(text):
 def learn(arguments):
     """Run `minitx learn`: list the exercises; or `minitx learn new NAME`: write one as a file, with its test."""
     if arguments.action is None:
-        print(exercise_list())
+        print(exercise_list(shutil.get_terminal_size().columns))
+        print("\nTo start one as a file, with its test: minitx learn new NAME")
         return
     folder = writable_folder(arguments.out)
     try:
@@ -481,12 +482,13 @@ def _add_learn(commands):
     learn_parser = commands.add_parser(
         "learn",
         help="list the exercises of the notebooks, or start one as a file",
+        usage="minitx learn [-h] [new NAME]",
         description="List the exercises of the notebooks. With `new NAME`, write one as NAME.py, a stub with a hint, "
         "and test_NAME.py, which pytest runs and which says what went wrong.",
         allow_abbrev=False,
     )
     learn_parser.set_defaults(command=learn)
-    actions = learn_parser.add_subparsers(title="to start one", metavar="new NAME", dest="action")
+    actions = learn_parser.add_subparsers(title="to start one", metavar="new NAME", dest="action", prog="minitx learn")
     new_parser = actions.add_parser(
         "new",
         help="write the stub of an exercise and its test",

@@ -31,6 +31,8 @@ from minitx.learn import check
 
 def test_{name}():
     answer = run_path(str(Path(__file__).with_name("{name}.py")))
+    missing = sorted({{{names}}} - answer.keys())
+    assert not missing, f"{name}.py defines no {{' and '.join(missing)}}"
     result = check.{name}({answers})
     assert result, str(result)
 '''
@@ -65,7 +67,9 @@ def exercise_files(exercise):
             hint=textwrap.fill(" ".join(exercise.hint.split()), 100, initial_indent="# ", subsequent_indent="# "),
         ),
         f"test_{name}.py": TEST_FILE.format(
-            name=name, answers=", ".join(f'answer["{asked}"]' for asked in exercise.asked)
+            name=name,
+            names=", ".join(f'"{asked}"' for asked in exercise.asked),
+            answers=", ".join(f'answer["{asked}"]' for asked in exercise.asked),
         ),
     }
 
@@ -101,8 +105,13 @@ def write_exercise(name, folder, force=False):
     return list(files)
 
 
-def exercise_list():
+def exercise_list(width=120):
     """Return a table of all exercises, notebook by notebook: name, and what is to be returned or found.
+
+    Parameters
+    ----------
+    width : int
+        How long lines may be, at least 60.
 
     Returns
     -------
@@ -121,7 +130,8 @@ def exercise_list():
         heading = f"notebook {exercise.notebook}"
         if heading not in lines:
             lines.append(heading)
-        lines.append(f"  {exercise.name:<21} {_asked_for(exercise)}")
+        start = f"  {exercise.name:<21} "
+        lines.append(start + textwrap.shorten(_asked_for(exercise), max(width, 60) - len(start), placeholder=" ..."))
     return "\n".join(lines)
 
 
@@ -129,4 +139,4 @@ def _asked_for(exercise):
     """Return the first line of the stub's docstring, or the names that want a value."""
     last = ast.parse(textwrap.dedent(exercise.stub)).body[-1]
     told = ast.get_docstring(last) if exercise.arguments else None
-    return textwrap.shorten(told.splitlines()[0], 96, placeholder=" ...") if told else ", ".join(exercise.asked)
+    return told.splitlines()[0] if told else ", ".join(exercise.asked)

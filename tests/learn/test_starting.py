@@ -65,19 +65,41 @@ def test_pytest_tells_what_went_wrong_without_the_insides_of_the_check(tmp_path)
     assert "exercise.py:" not in told.replace("minitx.learn.exercise.ExerciseError", "")
 
 
+def test_a_name_that_is_missing_is_told(tmp_path):
+    stub, _ = write_exercise("prices", tmp_path)
+    stub.write_text("my_u = [1, 2, 3]\nmy_w = ...\n", encoding="utf-8")
+    code, told = pytest_says(tmp_path)
+    assert code == 1 and "AssertionError: prices.py defines no my_v\n" in told
+
+
+def test_help_says_that_a_name_is_no_must(capsys):
+    for words, usage in (
+        ([], "minitx learn [-h] [new NAME]"),
+        (["new"], "minitx learn new [-h] [-o DIR] [--force] NAME"),
+    ):
+        with pytest.raises(SystemExit):
+            cli.main(["learn", *words, "--help"])
+        assert capsys.readouterr().out.startswith(f"usage: {usage}\n")
+
+
 def test_list_has_every_exercise_under_its_notebook():
     notebooks = [block.splitlines() for block in exercise_list().split("notebook ")[1:]]
     assert {lines[0]: [line.split()[0] for line in lines[1:]] for lines in notebooks} == {
         notebook: [name for name, one in EXERCISES.items() if one.notebook == notebook]
         for notebook in {one.notebook for one in EXERCISES.values()}
     }
-    assert max(map(len, exercise_list().splitlines())) <= 120
+    for width in (80, 120):
+        assert width - 10 < max(map(len, exercise_list(width).splitlines())) <= width
 
 
 def test_command_lists_and_writes(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
     assert cli.main(["learn"]) == 0
-    assert capsys.readouterr().out == exercise_list() + "\n"
+    assert (
+        capsys.readouterr().out
+        == exercise_list(80) + "\n\nTo start one as a file, with its test: minitx learn new NAME\n"
+    )
     assert cli.main(["learn", "new", "rms_norm"]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rms_norm.py", "test_rms_norm.py"]
     assert "next: fill in rms_norm.py, then run: pytest test_rms_norm.py" in capsys.readouterr().out
