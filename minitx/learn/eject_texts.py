@@ -5,8 +5,9 @@ Steps of a trial are of three kinds: functions of plain arrays that return a pul
 """
 
 FILE_HEADER = """\
-# Ejected from minitx {version}: {path} with all that it needs besides NumPy.
-# Run this file, and it {promise}. What nothing here uses was left out{left_out}.
+# Ejected from minitx {version}: {path} with all that it needs besides NumPy (2.0 or newer).
+# Run this file, and it {promise}. What nothing here uses was left out{left_out};
+# comments may still name it.
 #
 # SPDX-FileCopyrightText: 2026 the minitx authors
 # SPDX-License-Identifier: MIT
@@ -46,17 +47,21 @@ parameters of a layer. Without arrays there is only a value.""",
 TEST_ASSERTIONS = {
     "gradients": """\
     gaps = {stem}.{gaps}(function, *arrays)
-    assert gaps and [name for name, gap in gaps.items() if not gap < {stem}.GAP_ALLOWED] == []
+    wrong = {{name: gap for name, gap in gaps.items() if not gap < {stem}.GAP_ALLOWED}}
+    assert gaps and not wrong, f"wrong gradients, and by how much of their size: {{wrong}}"
 """,
     "values": """\
-    assert value_digest(function(*arrays)) == GIVEN[title], function()
+    value = function()
+    assert value_digest(value) == GIVEN[title], f"another value than in minitx: {{value!r}}"
 """,
     "gradients and values": """\
     if not arrays:
-        assert value_digest(function()) == GIVEN[title], function()
+        value = function()
+        assert value_digest(value) == GIVEN[title], f"another value than in minitx: {{value!r}}"
         return
     gaps = {stem}.{gaps}(function, *arrays)
-    assert gaps and [name for name, gap in gaps.items() if not gap < {stem}.GAP_ALLOWED] == []
+    wrong = {{name: gap for name, gap in gaps.items() if not gap < {stem}.GAP_ALLOWED}}
+    assert gaps and not wrong, f"wrong gradients, and by how much of their size: {{wrong}}"
 """,
 }
 
@@ -102,5 +107,5 @@ def test_{what}(title, function, arrays):
 
 def test_examples_of_the_docstrings():
     result = doctest.testmod({stem}, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-    assert result.attempted and not result.failed
+    assert result.attempted and not result.failed, "what an example gives is not what its docstring says; see above"
 """

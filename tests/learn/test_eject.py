@@ -94,6 +94,9 @@ def test_header_says_where_it_comes_from(name, sources):
     assert f"Copyright (c) {owner}\n" in licence and licence.startswith("MIT License")
     assert "SPDX-License-Identifier: MIT\n" in head
     assert f"from minitx {minitx.__version__}: minitx/" in head
+    needed = re.search(r"NumPy \((\S+) or newer\)", head)[1]
+    assert f"numpy>={needed}\n" in (CHECKOUT / "setup.cfg").read_text(encoding="utf-8")
+    assert max(map(len, head.splitlines())) <= 120
 
 
 @pytest.mark.parametrize("name", TAKEN)
@@ -195,6 +198,7 @@ def test_wrong_gradient_in_a_file_is_noticed_by_itself_and_by_its_test(name, rig
     assert done.returncode == 1 and "is wrong: off by" in done.stderr and "Traceback" not in done.stderr
     done = isolated(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"test_{stem}.py")
     assert done.returncode == 1 and "test_gradients" in done.stdout
+    assert re.search(r"^E +AssertionError: wrong gradients, .*: \{'argument 0': 0\.", done.stdout, re.MULTILINE)
 
 
 def test_same_sources_give_the_same_bytes_in_another_process(sources):

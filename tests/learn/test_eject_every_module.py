@@ -178,6 +178,9 @@ def test_another_value_is_noticed_by_the_test(ejected, tmp_path):
         (tmp_path / path.name).write_text(text, encoding="utf-8")
     lines = run_ejected_tests([tmp_path / "suppression.py"])[tmp_path / "suppression.py"]
     assert ["test_values[nms_per_class]" in line for line in lines if line.startswith("FAILED ")] == [True]
+    assert "AssertionError: another value than in minitx: " in run_isolated(
+        "-c", TESTING, tmp_path / "test_suppression.py"
+    )
 
 
 def test_other_imports_are_noticed(corrupted, results_of_corrupted):
