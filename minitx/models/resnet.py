@@ -11,7 +11,7 @@ As DETR's backbone it stays what ImageNet made of it where statistics are concer
 to measure any, so that mean, variance, scale and shift of each batch norm are constants.
 
 Source: He et al. 2016, sections 3.3 and 4.1, table 1; torchvision for the names, and for the stride in the 3x3 kernel;
-Carion et al. 2020, section 4 (frozen batch norm). Lecture concept: the CNN backbone of DETR (D0 D1). Notebook: 22.
+Carion et al. 2020, section 4 (frozen batch norm). Lecture concept: the CNN backbone of DETR (D0 D1). Notebook: none.
 """
 
 from minitx.nn.activations import relu

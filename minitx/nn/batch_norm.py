@@ -9,7 +9,7 @@ every input of its channel and, with n values per channel,
 
 (means and sums over the batch and all pixels). In evaluation μ and σ² are running averages collected while training:
 constants, so that dL/dx = γ / √(σ² + ε) · g. Source: Ioffe & Szegedy 2015, algorithm 1 and section 3. Lecture concept:
-the CNN backbone of DETR (D0 D1), where μ, σ², γ and β are frozen. Notebook: 22.
+the CNN backbone of DETR (D0 D1), where μ, σ², γ and β are frozen. Notebook: none.
 """
 
 import math

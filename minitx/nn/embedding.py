@@ -4,7 +4,7 @@
 
 It equals a linear layer on one-hot vectors, without the multiplications by zero; a token that occurs twice gets two
 gradients, and they add up. Source: Bengio et al. 2003, section 2. Lecture concept: BERT embeddings (D0 D1).
-Notebooks: 02, 07, 09.
+Notebooks: 06, 07, 09.
 """
 
 import numpy as np

@@ -5,7 +5,7 @@
 
 Pooling makes the image smaller and the answer less sensitive to small shifts. Channels are pooled one by one, and
 nothing is learned. Source: Scherer et al. 2010; PyTorch's `max_pool2d` and `avg_pool2d` for the arguments. Lecture
-concept: the CNN encoders of captioning and DETR (D0 D2). Notebook: 22.
+concept: the CNN encoders of captioning and DETR (D0 D2). Notebook: none.
 """
 
 import numpy as np
