@@ -430,7 +430,7 @@ def _corners_sides_areas(name, boxes, rank=0):
     inverted = (sides < 0).any(axis=0)
     if inverted.any():
         raise ValueError(
-            f"{name}: box {boxes[inverted][0].tolist()} is inverted, for x1 < x0 or y1 < y0; give corners "
+            f"{name}: box {boxes[inverted][0].round(4).tolist()} is inverted, for x1 < x0 or y1 < y0; give corners "
             "x0, y0, x1, y1 (box_cxcywh_to_xyxy and box_xywh_to_xyxy make them from a centre or a corner and a size)."
         )
     raise ValueError(

@@ -298,9 +298,14 @@ class Exercise:
             if parted:
                 shapes = [[_shape_of(gradient) for gradient in gradients] for gradients in (found, right)]
                 exchanged = shapes[0] != shapes[1] and sorted(shapes[0]) == sorted(shapes[1])
+                exchanged = exchanged or self._stands_in(found, one) and self._stands_in(right, other)
                 likely = "the gradients stand in another order than the arguments" if exchanged else parted.likely
                 return f"right forward, wrong backward {given}: {parted.text}.", likely
         return None
+
+    def _stands_in(self, gradients, wanted):
+        """Tell whether a gradient is among others, in whatever place."""
+        return any(one is not None and disagreement(wanted, one, self.tolerance) is None for one in gradients)
 
     def _advice_on_error(self, function, case):
         """Say how the function is called if it cannot be called so; otherwise how to find the error."""

@@ -189,8 +189,8 @@ class TestWithoutArea:
 class TestNoBoxes:
     @pytest.mark.parametrize("function", [box_area, lambda b: box_iou(b, b), lambda b: generalized_box_iou(b, b)])
     def test_inverted_boxes_are_refused(self, function):
-        with pytest.raises(ValueError, match=r"box \[0.5, 0.5, 0.2, 0.2\] is inverted.*box_cxcywh_to_xyxy"):
-            function(np.array([[0.0, 0, 1, 1], [0.5, 0.5, 0.2, 0.2]]))
+        with pytest.raises(ValueError, match=r"box \[0.5, 0.5, 0.3333, 0.2\] is inverted.*box_cxcywh_to_xyxy"):
+            function(np.array([[0.0, 0, 1, 1], [0.5, 0.5, 1 / 3, 0.2]]))
 
     @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
     @pytest.mark.parametrize("edge", range(4))

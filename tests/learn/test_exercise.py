@@ -366,3 +366,20 @@ def test_notebooks_show_the_message_without_a_traceback():
         "half: my_half = 1 is not right.",
         "It fits no mistake that is known; the hint may help.",
     ]
+
+
+def test_gradients_of_one_shape_that_are_exchanged_are_noticed():
+    product = Exercise(
+        name="product",
+        notebook="00",
+        stub="def my_product(a, b): ...",
+        hint="",
+        answer=lambda a, b: (a * b, lambda g: (g * b, g * a)),
+        cases={"two vectors": lambda random: (random.standard_normal(3), random.standard_normal(3))},
+        gradient="pullback",
+    )
+    with pytest.raises(ExerciseError, match="the gradients stand in another order than the arguments"):
+        product.check(lambda a, b: (a * b, lambda g: (g * a, g * b)))
+    with pytest.raises(ExerciseError) as caught:
+        product.check(lambda a, b: (a * b, lambda g: (g * a, g * a)))
+    assert "another order" not in str(caught.value)

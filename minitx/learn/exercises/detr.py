@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from minitx.detection.boxes import box_cxcywh_to_xyxy, generalized_box_iou, paired_generalized_box_iou
+from minitx.detection.boxes import box_cxcywh_to_xyxy, box_iou, generalized_box_iou, paired_generalized_box_iou
 from minitx.learn.exercise import Exercise
 from minitx.nn.softmax import log_softmax, softmax
 
@@ -15,10 +15,20 @@ def _guesses_and_objects(random, queries=7, classes=5, things=3):
     return random.normal(size=(queries, classes + 1)), boxes[0], random.integers(classes, size=things), boxes[1]
 
 
-def _matching_cost(logits, boxes, labels, wanted, probability=softmax, of_class=-1, of_overlap=-1, add=np.sum):
+def _matching_cost(
+    logits,
+    boxes,
+    labels,
+    wanted,
+    probability=softmax,
+    of_class=-1,
+    of_overlap=-1,
+    add=np.sum,
+    overlap_of=generalized_box_iou,
+):
     """Compute the cost of section 2; other arguments make mistakes."""
     distance = add(np.abs(boxes[:, None] - wanted), axis=-1)
-    overlap = generalized_box_iou(box_cxcywh_to_xyxy(boxes), box_cxcywh_to_xyxy(wanted))
+    overlap = overlap_of(box_cxcywh_to_xyxy(boxes), box_cxcywh_to_xyxy(wanted))
     return of_class * probability(logits)[:, labels] + 5 * distance + 2 * (1 + of_overlap * overlap)
 
 
@@ -110,7 +120,13 @@ library leaves out the constant 2: it changes no matching.)""",
             "this is the logarithm of the probability, as in the loss; the matching takes the probability": partial(
                 _matching_cost, probability=log_softmax
             ),
+            "softmax over the wrong axis; the probabilities of each query have to sum to 1": partial(
+                _matching_cost, probability=partial(softmax, axis=0)
+            ),
             "GIoU has the wrong sign: much overlap must be cheap": partial(_matching_cost, of_overlap=1),
+            "this is the IoU, which is 0 for all boxes that are apart; take GIoU": partial(
+                _matching_cost, overlap_of=box_iou
+            ),
             "the distance of two boxes is the mean of four numbers, not their sum": partial(
                 _matching_cost, add=np.mean
             ),

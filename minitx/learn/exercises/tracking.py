@@ -58,7 +58,9 @@ MOTA_MISTAKES = {
     "the numbers of a thing are counted, not the switches; a number may come back": partial(
         _mota, switches=_numbers_too_many
     ),
+    "the switches are forgotten": partial(_mota, switches=lambda numbers: 0),
     "false positives are forgotten": partial(_mota, alarms=0),
+    "this is the share of mistakes; MOTA is what is left of 1": lambda *given: 1 - _mota(*given),
     "the mistakes are divided by the boxes predicted, not by those of the truth": partial(_mota, by_predicted=True),
 }
 

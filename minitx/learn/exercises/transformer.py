@@ -17,7 +17,9 @@ from minitx.nn.softmax import log_softmax, softmax
 from minitx.training.schedules import noam_schedule
 
 
-def _norm_gone_wrong(ddof=0, eps_used=1, eps_outside=False, axis=-1, centre=1, statistics_move=True, summed=True):
+def _norm_gone_wrong(
+    ddof=0, eps_used=1, eps_outside=False, axis=-1, centre=1, statistics_move=True, weighted=True, summed=True
+):
     """Return layer norm and a pullback with something about them changed."""
 
     def differentiated(x, weight, bias, eps=1e-5):
@@ -28,7 +30,7 @@ def _norm_gone_wrong(ddof=0, eps_used=1, eps_outside=False, axis=-1, centre=1, s
         normed = (x - centre * mean) / deviation
 
         def pullback(g):
-            h = g * weight
+            h = g * weight if weighted else g
             mean, along = h.mean(axis=axis, keepdims=True), (h * normed).sum(axis=axis, keepdims=True) / (n - ddof)
             dx = (h - mean - normed * along if statistics_move else h) / deviation
             return (dx, (g * normed).sum(axis=0), g.sum(axis=0)) if summed else (dx, g * normed, g)
@@ -74,6 +76,7 @@ over the features. Check it against $\sum_j dx_j = 0$: a constant added to $x$ c
         "the mean is not taken away from x": _norm_gone_wrong(centre=0),
         "normalised over the wrong axis: over the tokens, not over the features of each": _norm_gone_wrong(axis=0),
         "mean and variance are taken for constants on the way back": _norm_gone_wrong(statistics_move=False),
+        "the factor `weight` is left out on the way back to x": _norm_gone_wrong(weighted=False),
         "broadcast gradient not summed: weight and bias serve every token": _norm_gone_wrong(summed=False),
     },
     gradient="pullback",
