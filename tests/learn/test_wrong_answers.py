@@ -50,6 +50,48 @@ def each_thing_to_its_best_query(cost, own):
     return np.r_[there, len(own) + best[order]], np.r_[own[there], rest[order]]
 
 
+def beam_as_wide_as_there_are_beginnings(log_p, totals, width):
+    return EXERCISES["beam_step"].answer(log_p, totals, len(totals))
+
+
+def path_with_a_star_at_least(stars, primes, zero):
+    column, changed = zero[1], stars.copy()
+    changed[zero] = True
+    while True:
+        row = stars[:, column].argmax()
+        changed[row, column] = False
+        column = primes[row].argmax()
+        changed[row, column] = True
+        if not stars[:, column].any():
+            return changed
+
+
+def product_with_one_axis_in_front(a, b):
+    def back_to(x, gradient):
+        gradient = gradient.sum(axis=0) if gradient.ndim > x.ndim else gradient
+        return gradient.sum(axis=tuple(i for i, length in enumerate(x.shape) if length == 1), keepdims=True)
+
+    return a * b, lambda g: (back_to(a, g * b), back_to(b, g * a))
+
+
+def attention_of_four_features(query, key, value, mask=None):
+    scores = query @ key.T / 2
+    return softmax(scores if mask is None else np.where(mask, scores, -np.inf)) @ value
+
+
+def class_token_of_three_images(patches, class_token, positions):
+    z, pullback = EXERCISES["class_token"].answer(patches, class_token, positions)
+    return z, lambda g: (pullback(g)[0], 3 * g[:, 0].mean(axis=0), pullback(g)[2])
+
+
+def painting_whatever_is_not_nothing(logits, masks, threshold):
+    p, canvas = softmax(logits)[:, :-1], np.full(masks.shape[1:], -1)
+    for q in np.argsort(p.max(axis=1)):
+        if p[q].max() > threshold:
+            canvas[masks[q] > 0] = p[q].argmax()
+    return canvas
+
+
 def shortened_in_place(gradients, longest):
     length = np.sqrt(sum((gradient**2).sum() for gradient in gradients))
     for gradient in gradients:
@@ -71,6 +113,12 @@ def missed_with_boxes_turned_in_place(outputs, targets):
         ("painting", painting_by(softmax, np.asarray)),
         ("painting", painting_by(np.asarray, softmax)),
         ("match_tracks", each_thing_to_its_best_query),
+        ("beam_step", beam_as_wide_as_there_are_beginnings),
+        ("follow_path", path_with_a_star_at_least),
+        ("broadcast_product", product_with_one_axis_in_front),
+        ("attention", attention_of_four_features),
+        ("class_token", class_token_of_three_images),
+        ("painting", painting_whatever_is_not_nothing),
     ],
 )
 def test_wrong_answer_is_refused(name, answer):

@@ -40,6 +40,10 @@ def _attention_gone_wrong(scale=lambda d: d**-0.5, axis=-1, masked="before", blo
     return attend
 
 
+def _divided_by_keys(query, key, value, mask=None):
+    return _attention_gone_wrong(scale=lambda d: len(key) ** -0.5)(query, key, value, mask)
+
+
 ATTENTION = Exercise(
     name="attention",
     notebook="05",
@@ -57,11 +61,12 @@ got.""",
     answer=lambda query, key, value, mask=None: scaled_dot_product_attention(query, key, value, attn_mask=mask),
     cases={
         "without a mask": lambda random: _normals(random, (3, 4), (5, 4), (5, 2)),
-        "with a mask": lambda random: (*_normals(random, (3, 4), (5, 4), (5, 2)), _some_keys(random, 3, 5)),
+        "with a mask": lambda random: (*_normals(random, (4, 3), (6, 3), (6, 2)), _some_keys(random, 4, 6)),
     },
     mistakes={
         "the scores are not divided by √d_k": _attention_gone_wrong(scale=lambda d: 1.0),
         "the scores are divided by d_k, not by its root": _attention_gone_wrong(scale=lambda d: 1 / d),
+        "the scores are divided by the root of the number of keys; √d_k is that of their width": _divided_by_keys,
         "softmax over the wrong axis: each key's weights sum to 1, not each query's": _attention_gone_wrong(axis=0),
         "mask applied after the softmax; hidden keys have taken their share by then": _attention_gone_wrong(
             masked="after"

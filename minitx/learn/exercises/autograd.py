@@ -143,6 +143,9 @@ def my_warm_softmax(x, temperature):
         "the pullback takes off the plain mean of g, which a cotangent of ones cannot see": lambda x, temperature: (
             _tempered_softmax(x, temperature, lambda g, p: p * (g - g.mean(axis=-1, keepdims=True)) / temperature)
         ),
+        "only the diagonal of the Jacobian is used, p (1 - p); every score moves every weight": lambda x, temperature: (
+            _tempered_softmax(x, temperature, lambda g, p: p * (1 - p) * g / temperature)
+        ),
         "the pullback does not take off ⟨g, p⟩": lambda x, temperature: _tempered_softmax(
             x, temperature, lambda g, p: p * g / temperature
         ),
@@ -154,11 +157,11 @@ def my_warm_softmax(x, temperature):
 )
 
 
-def _scaled_rows(x, epsilon, pullback=None, outside=0.0):
-    s = np.sqrt((x * x).mean(axis=-1, keepdims=True) + epsilon) + outside
+def _scaled_rows(x, epsilon, pullback=None, outside=0.0, axis=-1):
+    s = np.sqrt((x * x).mean(axis=axis, keepdims=True) + epsilon) + outside
     y = x / s
     if pullback is None:
-        return y, lambda g: (g - y * (g * y).mean(axis=-1, keepdims=True)) / s
+        return y, lambda g: (g - y * (g * y).mean(axis=axis, keepdims=True)) / s
     return y, lambda g: pullback(g, y, s)
 
 
@@ -180,6 +183,9 @@ def my_rms_norm(x, epsilon):
     mistakes={
         "epsilon is left out": lambda x, epsilon: _scaled_rows(x, 0.0),
         "epsilon is added outside the root": lambda x, epsilon: _scaled_rows(x, 0.0, outside=epsilon),
+        "the mean is taken over the whole array, not for each row": lambda x, epsilon: _scaled_rows(
+            x, epsilon, axis=None
+        ),
         "the pullback treats s as a constant": lambda x, epsilon: _scaled_rows(x, epsilon, lambda g, y, s: g / s),
         "the mean of g is taken off as well, as if the rows were centred": lambda x, epsilon: _scaled_rows(
             x,
@@ -220,6 +226,7 @@ def my_product(a, b):
         "the same shape": lambda random: (random.standard_normal((2, 3)), random.standard_normal((2, 3))),
         "a matrix and a row": lambda random: (random.standard_normal((4, 3)), random.standard_normal(3)),
         "a matrix and a column": lambda random: (random.standard_normal((3, 5)), random.standard_normal((3, 1))),
+        "a row and a stack of matrices": lambda random: (random.standard_normal(3), random.standard_normal((2, 4, 3))),
         "a column and a row": lambda random: (random.standard_normal((4, 1)), random.standard_normal(2)),
     },
     mistakes={

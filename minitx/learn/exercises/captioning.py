@@ -65,8 +65,8 @@ def my_beam_step(log_p, totals, width):
     "`divmod(place, V)` gives row and token back.",
     answer=_beam,
     cases={
-        "three beginnings, five tokens": lambda random: (_log_softmax_rows(random, 3, 5), -3 * random.random(3), 3),
-        "two beginnings, seven tokens": lambda random: (_log_softmax_rows(random, 2, 7), -5 * random.random(2), 2),
+        "three beginnings, a beam of two": lambda random: (_log_softmax_rows(random, 3, 5), -3 * random.random(3), 2),
+        "two beginnings, a beam of four": lambda random: (_log_softmax_rows(random, 2, 7), -5 * random.random(2), 4),
     },
     mistakes={
         "what the beginnings have cost so far is left out of the comparison": _beam_without_the_past,

@@ -1,5 +1,7 @@
 """Exercises of notebook 21: the most profit, prices as a proof, two steps of the algorithm, fairness (D0)."""
 
+from functools import partial
+
 import numpy as np
 
 from minitx.detection.hungarian import linear_sum_assignment
@@ -52,12 +54,13 @@ def _zero_made_with_lines_exchanged(matrix, covered_rows, covered_columns):
     return matrix - least * covered_rows[:, None] + least * ~covered_columns
 
 
-def _before_a_long_path(random):
-    """Draw stars and primes as the algorithm leaves them: a path over five zeros, and a star and a prime beside it."""
-    rows, columns = random.permutation(6), random.permutation(7)
+def _before_a_path(random, stars_on_it=2):
+    """Draw stars and primes as the algorithm leaves them: a path over zeros, and two stars and a prime beside it."""
+    rows, columns = 1 + random.permutation(5), 1 + random.permutation(6)  # the first of each stay empty
     stars, primes = np.zeros((6, 7), bool), np.zeros((6, 7), bool)
-    stars[rows[1:5], columns[[0, 1, 3, 4]]] = True
-    primes[rows[:4], columns[[0, 1, 2, 5]]] = True
+    stars[rows[1 : stars_on_it + 1], columns[:stars_on_it]] = True
+    primes[rows[: stars_on_it + 1], columns[: stars_on_it + 1]] = True
+    stars[rows[3:5], columns[3:5]] = primes[rows[3], columns[5]] = True
     return stars, primes, (int(rows[0]), int(columns[0]))
 
 
@@ -198,7 +201,10 @@ def my_follow_path(stars, primes, zero):
 `primes[row].argmax()`. Collect the places first and change a copy of the stars afterwards; who changes stars on the
 way loses his way.""",
         answer=_stars_after,
-        cases={"a path over five zeros": _before_a_long_path},
+        cases={
+            "a path over five zeros": _before_a_path,
+            "no star in the way": partial(_before_a_path, stars_on_it=0),
+        },
         mistakes={
             "the path ends at its first zero": lambda stars, primes, zero: _stars_after(
                 stars, primes, zero, slice(0, 1), slice(0)

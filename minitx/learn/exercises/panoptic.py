@@ -87,15 +87,15 @@ def _painted_by_argmax(logits, masks, threshold):
     return p[kept].argmax(axis=1)[masks[kept].argmax(axis=0)]
 
 
-def _queries_that_paint(random, queries=8, classes=4, height=6, width=9):
-    """Draw logits, masks and a threshold; two queries are not sure, one is sure that there is nothing."""
+def _queries_that_paint(random, queries=8, classes=4, height=6, width=9, threshold=0.6):
+    """Draw logits, masks and a threshold; two queries are not sure, one of them and another see nothing."""
     logits = random.normal(0, 0.05, (queries, classes + 1))
     order, likely = random.permutation(queries), random.integers(classes, size=queries)
-    likely[order[2]] = classes
+    likely[order[[0, 2]]] = classes
     logits[np.arange(queries), likely] += random.uniform(2, 5, queries)
     logits[order[:2]] *= 0.04
     logits += random.normal(0, 4, (queries, 1))  # which changes no probability
-    return logits, random.normal(-0.2, 1, (queries, height, width)), 0.6
+    return logits, random.normal(-0.2, 1, (queries, height, width)), threshold
 
 
 PANOPTIC_EXERCISES = [
@@ -194,7 +194,9 @@ kept[np.argsort(p[kept].max(axis=-1))]: canvas[masks[q] > 0] = ...`: who comes l
         answer=_painted,
         cases={
             "eight queries": _queries_that_paint,
-            "five queries, one class": partial(_queries_that_paint, queries=5, classes=1, height=4, width=7),
+            "five queries, one class": partial(
+                _queries_that_paint, queries=5, classes=1, height=4, width=7, threshold=0.3
+            ),
         },
         mistakes={
             "the surest paints first and is painted over": partial(_painted, order=np.negative),

@@ -86,7 +86,10 @@ def my_class_token(patches, class_token, positions):
 two things and passes its gradient on to both. What serves all images is blamed by all of them: their gradients add
 up.""",
     answer=class_token_gone_wrong(),
-    cases={"three images": lambda random: _arrays(random, (3, 6, 5), (5,), (7, 5))},
+    cases={
+        "three images": lambda random: _arrays(random, (3, 6, 5), (5,), (7, 5)),
+        "two images": lambda random: _arrays(random, (2, 4, 3), (3,), (5, 3)),
+    },
     mistakes={
         "broadcast gradient not summed: one class token and one table serve all images": class_token_gone_wrong(
             shared=lambda g, axis: g
