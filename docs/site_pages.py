@@ -156,17 +156,10 @@ def public_modules():
     return names
 
 
-def public_names(module):
-    """Return what a module defines itself, in the order of its source: functions and classes without underscore."""
-    own = [
-        (name, value)
-        for name, value in vars(module).items()
-        if not name.startswith("_")
-        and (inspect.isfunction(value) or inspect.isclass(value))
-        and value.__module__ == module.__name__
-        and value.__name__ == name
-    ]
-    return [name for name, value in sorted(own, key=lambda pair: inspect.getsourcelines(inspect.unwrap(pair[1]))[1])]
+def hidden_classes(module):
+    """Return the public classes of a module that it does not tell `dir` of, and autodoc therefore not."""
+    own = {name: value for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__}
+    return sorted(name for name in set(own) - set(dir(module)) if name[0] != "_" and inspect.isclass(own[name]))
 
 
 def first_sentence(documented):
@@ -208,8 +201,10 @@ def api_pages():
         module = importlib.import_module(name)
         inside = [other for other in modules if other.rpartition(".")[0] == name]
         exported = {key: getattr(module, key) for key in getattr(module, "__all__", ())}
+        exported = {key: value for key, value in exported.items() if getattr(value, "__module__", "") != name}
         exported = {key: value for key, value in exported.items() if not inspect.ismodule(value)}
-        parts = [f".. automodule:: {name}" + ("" if inside or exported else "\n   :members:")]
+        parts = [f".. automodule:: {name}\n   :members:\n   :ignore-module-all:"]
+        parts += [f".. autoclass:: {name}.{hidden}" for hidden in hidden_classes(module)]
         if inside:
             parts += [table((f":doc:`{other}`", first_sentence(importlib.import_module(other))) for other in inside)]
         if exported:
