@@ -11,6 +11,8 @@ Lecture concept: ViT, DETR and the Transformer, shape by shape (D1 D2). Notebook
 import contextlib
 import inspect
 import re
+import shutil
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,7 +101,8 @@ class Explanation:
         self.thumbnails = thumbnails
 
     def __repr__(self):
-        return explanation_table(self)
+        terminal = sys.stdout is not None and sys.stdout.isatty()  # in a file or notebook lines may be long
+        return explanation_table(self, shutil.get_terminal_size().columns if terminal else None)
 
     def _repr_html_(self):
         return explanation_html(self)

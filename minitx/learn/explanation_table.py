@@ -10,15 +10,18 @@ from minitx.learn.tables import lined_up
 from minitx.learn.thumbnails import png_address, thumbnail_blocks, thumbnail_pixels
 
 CHANGE, FAULT = "▸", "✗"
+SHORTEST_TITLE = 16  # to which the names of modules are cut in a narrow terminal
 
 
-def explanation_table(explained):
+def explanation_table(explained, width=None):
     """Return an `Explanation` as text.
 
     Parameters
     ----------
     explained : Explanation
         From `minitx.explain`.
+    width : int, optional
+        Columns of the terminal. Where a line would be longer, modules are named without their class, and cut off.
 
     Returns
     -------
@@ -40,7 +43,7 @@ def explanation_table(explained):
     """
     unit = flop_unit(explained)
     headings = ["module", "in", "  out", *(["values", ""] if explained.thumbnails else []), "parameters", unit]
-    lines = [tuple(headings)]
+    lines, names = [tuple(headings)], {}
     for row in explained.rows:
         mark = FAULT if not row.finite else CHANGE if row.changed else " "
         cells = [["  " * row.level + row_title(row)], row.entering, [f"{mark} {line}" for line in row.leaving]]
@@ -51,9 +54,15 @@ def explanation_table(explained):
             shown = row.thumbnail is not None
             cells += [[thumbnail_blocks(row.thumbnail)] if shown else [], [value_range(row)] if shown else []]
         cells += [[counted_parameters(row)], [counted_flops(row, unit)]]
+        names[cells[0][0]] = "  " * row.level + row.name + _times_called(row)
         for number in range(max(map(len, cells))):
             lines.append(tuple(cell[number] if number < len(cell) else "" for cell in cells))
     table = lined_up(lines, left=len(headings) - 2)
+    excess = max(map(len, table)) - width if width else 0
+    if excess > 0:
+        room = max(*(len(title) for title, *_ in lines), SHORTEST_TITLE + excess) - excess
+        titles = [title if len(title) <= room else _cut(names[title], room) for title, *_ in lines]
+        table = lined_up([(title, *line[1:]) for title, line in zip(titles, lines)], left=len(headings) - 2)
     return "\n".join([explanation_head(explained), "", *table, "", *explanation_notes(explained)]).rstrip()
 
 
@@ -163,6 +172,10 @@ def row_title(row):
     """Name a row: `layers.0-5: TransformerEncoderLayer`."""
     name = row.name if row.name == row.kind else f"{row.name}: {row.kind}"
     return name + _times_called(row)
+
+
+def _cut(text, room):
+    return text if len(text) <= room else text[: room - 1] + "…"
 
 
 def _times_called(row):

@@ -3,6 +3,7 @@
 import html.parser
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -357,3 +358,21 @@ def test_explain_is_loaded_when_asked_for():
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "explain\n"
     )
+
+
+def test_a_narrow_terminal_cuts_the_names_of_modules_and_nothing_else(monkeypatch):
+    model = models.VisionTransformer(28, 4, 1, 10, embed_dim=192, depth=12, num_heads=2, mlp_dim=128)
+    explained = explain(model, np.zeros((1, 1, 28, 28), np.float32))
+    wide = repr(explained).splitlines()
+    assert max(map(len, wide)) > 90  # what goes to a file or a notebook is whole, however narrow the terminal
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: True))
+    narrow = repr(explained).splitlines()
+    monkeypatch.setenv("COLUMNS", "200")
+    assert repr(explained).splitlines() == wide
+    assert len(narrow) == len(wide) and 75 < max(map(len, narrow)) <= 80
+    start = wide[2].index("in   ")
+    assert [line[narrow[2].index("in   ") :] for line in narrow[2:20]] == [line[start:] for line in wide[2:20]]
+    names = [line[: narrow[2].index("in   ")].rstrip() for line in narrow[3:20]]
+    assert "    layers.0-11" in names and "    proj: Conv2d" in names
+    assert any(name.endswith("…") for name in names)
