@@ -19,9 +19,9 @@ from functools import cache, cached_property, partial
 
 import numpy as np
 
-from minitx.autograd.backward import gradients_of
 from minitx.autograd.tensor import Tensor
 from minitx.learn.agreement import disagreement, in_arrays
+from minitx.learn.outcome import Outcome, is_changed, shape_of
 
 SEEDS = (1, 2, 3)  # fresh inputs for each case
 UNKNOWN_MISTAKE = "It fits no mistake that is known; the hint may help."
@@ -234,7 +234,7 @@ class Exercise:
         if function is None:
             return None
         inputs, untouched = self._inputs(case, seed), self._inputs(case, seed)
-        outcome = _Outcome()
+        outcome = Outcome()
         try:
             result = function(*inputs)
             if result is None or result is ...:
@@ -248,7 +248,7 @@ class Exercise:
         except Exception as error:  # whatever a learner's function may raise is told
             outcome.error, outcome.line = error, _line_of(error, function)
         for name, after, before in zip(self.arguments, inputs, untouched):
-            if _is_changed(before, after):
+            if is_changed(before, after):
                 outcome.changed = name
         return outcome
 
@@ -296,7 +296,7 @@ class Exercise:
                 return f"{what} is missing {given}; the pullback returns None in its place.", ""
             parted = disagreement(one, other, self.tolerance, what)
             if parted:
-                shapes = [[_shape_of(gradient) for gradient in gradients] for gradients in (found, right)]
+                shapes = [[shape_of(gradient) for gradient in gradients] for gradients in (found, right)]
                 exchanged = shapes[0] != shapes[1] and sorted(shapes[0]) == sorted(shapes[1])
                 exchanged = exchanged or self._stands_in(found, one) and self._stands_in(right, other)
                 likely = "the gradients stand in another order than the arguments" if exchanged else parted.likely
@@ -383,77 +383,6 @@ class Exercise:
             wrong = [pair for one, pair in zip(right.gradients, pairs) if disagreement(one, pair[0], self.tolerance)]
             pairs = wrong[:1] or pairs
         return not any(disagreement(mine, theirs, self.tolerance) for mine, theirs in pairs)
-
-
-class _Outcome:
-    """What a function gave: a result and gradients, or an exception, or something of the wrong form."""
-
-    def __init__(self):
-        self.result = self.error = None
-        self.gradients = ()
-        self.unsolved = self.malformed = self.changed = self.line = ""
-
-    def take_pullback(self, returned, argument, seed):
-        """Part (output, pullback) and call the pullback twice: it must not use up or change what it has saved."""
-        if isinstance(returned, tuple | list) and any(part is None or part is ... for part in returned):
-            self.unsolved = "returns None as output or as pullback"
-            return
-        if not (isinstance(returned, tuple | list) and len(returned) == 2 and callable(returned[1])):
-            self.malformed = "two things must be returned, the output and its pullback: return output, pullback"
-            return
-        output, pullback = returned
-        self.result = in_arrays(output)
-        g = _cotangent(self.result, seed)
-        first, second = (pullback(g.copy()) for _ in range(2))
-        if first is None or first is ...:
-            self.unsolved = "has a pullback that returns None"
-            return
-        self.gradients, again = (_as_gradients(x, argument) for x in (first, second))
-        if any(disagreement(x, y) for x, y in zip(self.gradients, again)):
-            self.malformed = "the pullback gives something else when it is called again; do not write to what it keeps"
-
-    def take_gradients(self, returned, inputs, seed):
-        """Differentiate a result (the first of several) that was computed from Tensors by all of them."""
-        self.result = in_arrays(returned)
-        output = returned[0] if isinstance(returned, tuple) else returned
-        tensors = [x for x in inputs if isinstance(x, Tensor)]
-        if not (isinstance(output, Tensor) and output.requires_grad):
-            self.malformed = "no gradient can flow back: the result records nothing; stay with operations on Tensors"
-            return
-        found = gradients_of(output, tensors, _cotangent(output, seed))
-        self.gradients = [np.zeros(x.shape) if one is None else one for one, x in zip(found, tensors)]
-
-
-def _as_gradients(returned, argument):
-    """Return what a pullback returned as several gradients; a list like the one argument there is, is one of them."""
-    if not isinstance(returned, tuple | list):
-        return (returned,)
-    shape = np.shape(argument)
-    rows = in_arrays(list(returned))
-    alone = isinstance(rows, np.ndarray) and rows.shape == shape and _shape_of(returned[0]) != shape
-    return (rows,) if alone else returned
-
-
-def _shape_of(value):
-    """Return the shape of whatever it is; () of what has none."""
-    return getattr(in_arrays(value), "shape", ())
-
-
-def _is_changed(before, after):
-    """Tell whether an argument, or anything in it, is not what it was."""
-    if isinstance(before, list | tuple):
-        return len(before) != len(after) or any(map(_is_changed, before, after))
-    if isinstance(before, dict):
-        return before.keys() != after.keys() or any(_is_changed(before[key], after[key]) for key in before)
-    if isinstance(before, Tensor):
-        return _is_changed(before.data, after.data)
-    if isinstance(before, np.ndarray):
-        return not np.array_equal(after, before, equal_nan=before.dtype.kind == "f")
-    return isinstance(before, int | float | str) and before != after
-
-
-def _cotangent(output, seed):
-    return np.random.default_rng([seed, 7]).standard_normal(np.shape(output))
 
 
 def _is_float_array(x):
