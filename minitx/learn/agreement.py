@@ -130,6 +130,7 @@ def _between_arrays(expected, found, tolerance, name):
         likely = "the result is transposed" if transposed else ""
         shapes = f"{name} has shape {found.shape}, expected {expected.shape}" if found.ndim or expected.ndim else ""
         return Disagreement("shape", shapes, likely)
+    right = expected
     if expected.dtype.kind != "f" and found.dtype.kind != "f":
         wrong = expected != found
     else:
@@ -141,7 +142,7 @@ def _between_arrays(expected, found, tolerance, name):
         return None
     place = tuple(map(int, np.argwhere(wrong)[0]))
     where = f" at [{', '.join(map(str, place))}]" if place else ""
-    here, there = _numbers_told(found[place], expected[place])
+    here, there = _numbers_told(found[place], right[place])
     text = f"{name} is {here}{where}, expected {there}"
     return Disagreement("values", text, _general_mistake(expected, found, tolerance))
 

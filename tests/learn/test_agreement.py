@@ -119,3 +119,8 @@ def test_tolerance_is_relative_to_the_largest_number_and_single_precision_has_it
     assert disagreement(EXPECTED, EXPECTED + 1e-4) is not None
     assert disagreement(EXPECTED, (EXPECTED + 5e-5).astype(np.float32)) is None
     assert disagreement(EXPECTED, EXPECTED + 1e-4, tolerance=1e-3) is None
+
+
+def test_yes_and_no_are_told_as_such_to_who_gives_numbers():
+    told = disagreement(np.array([True, False]), np.array([0.0, -np.inf]), 1e-6).text
+    assert told.endswith(" is 0 at [0], expected True")
