@@ -23,7 +23,8 @@ IN_WHEEL_NAME = f"minitx-{minitx.__version__}"
 
 
 def run(*command, **options):
-    """Run a command, and return what it printed; on failure tell everything."""
+    """Run a command, and return what it printed; on failure tell everything. Only what is installed counts."""
+    options.setdefault("env", {name: value for name, value in os.environ.items() if name != "PYTHONPATH"})
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
