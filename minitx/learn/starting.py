@@ -136,7 +136,7 @@ def exercise_list(width=120):
 
 
 def _asked_for(exercise):
-    """Return the first line of the stub's docstring, or the names that want a value."""
-    last = ast.parse(textwrap.dedent(exercise.stub)).body[-1]
-    told = ast.get_docstring(last) if exercise.arguments else None
-    return told.splitlines()[0] if told else ", ".join(exercise.asked)
+    """Return the first line of the stub's docstring or, where numbers are asked for, of its comment."""
+    stub = textwrap.dedent(exercise.stub).strip()
+    told = ast.get_docstring(ast.parse(stub).body[-1]) if exercise.arguments else stub.removeprefix("# ")
+    return told.splitlines()[0]

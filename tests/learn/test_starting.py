@@ -30,6 +30,12 @@ def test_stub_has_all_but_the_answer(exercise):
 
 
 @every_exercise
+def test_list_says_what_is_asked(exercise):
+    (line,) = [line for line in exercise_list().splitlines() if line.split()[0] == exercise.name]
+    assert not line.split()[1].startswith("my_") and len(line.split()) > 4
+
+
+@every_exercise
 def test_written_test_fails_until_the_exercise_is_solved(exercise, tmp_path):
     stub, test = write_exercise(exercise.name, tmp_path)
     function = run_path(str(test))[f"test_{exercise.name}"]

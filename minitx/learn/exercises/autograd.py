@@ -40,7 +40,7 @@ def _tangle(random):
     return (parents,)
 
 
-way_back = Exercise(
+WAY_BACK = Exercise(
     name="way_back",
     notebook="00",
     stub='''
@@ -86,7 +86,7 @@ def _one_bump(random, *shape):
     return (lambda x: np.sin(np.sum(weight * x)) + np.sum(weight * x**3)), random.standard_normal(shape), 1e-3
 
 
-central_difference = Exercise(
+CENTRAL_DIFFERENCE = Exercise(
     name="central_difference",
     notebook="00",
     stub='''
@@ -120,7 +120,7 @@ def _tempered_softmax(x, temperature, pullback=None, axis=-1):
     return p, lambda g: pullback(g, p)
 
 
-warm_softmax = Exercise(
+WARM_SOFTMAX = Exercise(
     name="warm_softmax",
     notebook="00",
     stub='''
@@ -165,7 +165,7 @@ def _scaled_rows(x, epsilon, pullback=None, outside=0.0, axis=-1):
     return y, lambda g: pullback(g, y, s)
 
 
-rms_norm = Exercise(
+RMS_NORM = Exercise(
     name="rms_norm",
     notebook="00",
     stub='''
@@ -211,7 +211,7 @@ def _product_of(a, b, **how):
     return a * b, lambda g: (_sum_over(g * b, a, **how), _sum_over(g * a, b, **how))
 
 
-broadcast_product = Exercise(
+BROADCAST_PRODUCT = Exercise(
     name="broadcast_product",
     notebook="00",
     stub='''
@@ -246,4 +246,4 @@ def my_product(a, b):
     gradient="pullback",
 )
 
-AUTOGRAD_EXERCISES = [way_back, central_difference, warm_softmax, rms_norm, broadcast_product]
+AUTOGRAD_EXERCISES = [WAY_BACK, CENTRAL_DIFFERENCE, WARM_SOFTMAX, RMS_NORM, BROADCAST_PRODUCT]

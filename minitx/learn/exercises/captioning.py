@@ -7,7 +7,7 @@ import numpy as np
 from minitx.learn.exercise import Exercise
 from minitx.text.bleu import corpus_bleu, count_matches, count_ngrams
 
-blindfold = Exercise(
+BLINDFOLD = Exercise(
     name="blindfold",
     notebook="03",
     stub="""
@@ -50,7 +50,7 @@ def _log_softmax_rows(random, rows, tokens):
     return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
 
 
-beam_step = Exercise(
+BEAM_STEP = Exercise(
     name="beam_step",
     notebook="03",
     stub='''
@@ -87,7 +87,7 @@ def _wu_score(log_p, words, alpha):
     return log_p / ((5 + words) / 6) ** alpha
 
 
-length_penalty = Exercise(
+LENGTH_PENALTY = Exercise(
     name="length_penalty",
     notebook="03",
     stub='''
@@ -146,7 +146,7 @@ def _unclipped(answers, references, n):
     return sum(count for ours, theirs in pairs for run, count in ours.items() if run in theirs)
 
 
-bleu = Exercise(
+BLEU = Exercise(
     name="bleu",
     notebook="03",
     stub='''
@@ -189,7 +189,7 @@ def runs(words, n):  # as in the notebook
 
 TOLD_REFERENCE = "a small red circle left of a large blue square".split()
 
-fooling = Exercise(
+FOOLING = Exercise(
     name="fooling",
     notebook="03",
     stub="""
@@ -215,4 +215,4 @@ my_fooling = ...
     setup='reference = "a small red circle left of a large blue square"',
 )
 
-CAPTIONING_EXERCISES = [blindfold, beam_step, length_penalty, bleu, fooling]
+CAPTIONING_EXERCISES = [BLINDFOLD, BEAM_STEP, LENGTH_PENALTY, BLEU, FOOLING]

@@ -13,6 +13,7 @@ MOST_TOKENS = Exercise(
     name="most_tokens",
     notebook="08",
     stub="""
+# how many tokens have scores, of one head in float32, that fit into 1 GiB
 my_most_tokens = ...
 """,
     hint="""Four bytes a score, $n^2$ scores. (The gradients, a second array of that size, are left out here.)""",
@@ -106,6 +107,7 @@ PROJECTION_SHARE = Exercise(
     name="projection_share",
     notebook="08",
     stub="""
+# share of the projections in an attention layer of width 768: BERT, 512 tokens; GPT-2, 1024 tokens
 my_bert_share, my_gpt_share = ..., ...
 """,
     hint="""Of $4nd^2 + 2n^2d$ multiplications $4nd^2$ are projections; cancel what can be cancelled.""",
@@ -124,6 +126,7 @@ EQUAL_WORK = Exercise(
     name="equal_work",
     notebook="08",
     stub="""
+# with how many tokens self_attn takes as many FLOPs as the feed-forward part, of 4 x 32, at width 32
 my_tokens = ...
 """,
     hint="""$4nd^2 + 2n^2d = 8nd^2$.""",

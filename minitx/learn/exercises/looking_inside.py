@@ -18,7 +18,7 @@ def _push(function, x, v, h, back=1.0, width=2.0):
     return (function(x + h * v) - function(x - back * h * v)) / (width * h)
 
 
-forward_mode = Exercise(
+FORWARD_MODE = Exercise(
     name="forward_mode",
     notebook="04",
     stub='''
@@ -69,7 +69,7 @@ def _map_of(function, image, cotangent):
     return pullback(cotangent(y).astype(float))
 
 
-saliency = Exercise(
+SALIENCY = Exercise(
     name="saliency",
     notebook="04",
     stub='''
@@ -127,7 +127,7 @@ def _some_states(random, steps, width, units):
     return np.tanh(random.standard_normal((steps, units))), w_x, w_h
 
 
-listening = Exercise(
+LISTENING = Exercise(
     name="listening",
     notebook="04",
     stub='''
@@ -166,10 +166,13 @@ def my_influence(states, w_x, w_h, t, s):
 _drawn = np.random.default_rng(7)
 HIDDEN_SIZE, HIDDEN_DILATION = int(_drawn.integers(2, 6)), int(_drawn.integers(1, 5))
 
-hidden_kernel = Exercise(
+HIDDEN_KERNEL = Exercise(
     name="hidden_kernel",
     notebook="04",
-    stub="my_kernel_size, my_dilation = ..., ...",
+    stub="""
+# kernel size and dilation of the notebook's mystery
+my_kernel_size, my_dilation = ..., ...
+""",
     hint="`np.flatnonzero(sequential_jacobian(mystery, np.zeros((1, 40, 1)), step=39, output=0))`. Count them, and"
     " look at their distance.",
     answer=(HIDDEN_SIZE, HIDDEN_DILATION),
@@ -200,4 +203,4 @@ def mystery(x):  # (B, T, 1) -> (B, T, 1)
 """,
 )
 
-LOOKING_INSIDE_EXERCISES = [forward_mode, saliency, listening, hidden_kernel]
+LOOKING_INSIDE_EXERCISES = [FORWARD_MODE, SALIENCY, LISTENING, HIDDEN_KERNEL]

@@ -253,6 +253,7 @@ ENCODING_BASE = Exercise(
     name="encoding_base",
     notebook="06",
     stub="""
+# a base for 100 tokens of width 64: every column moves by 0.5, and no two positions look alike
 my_base = ...
 """,
     hint="""The slowest hand turns by about $1/c$ for each position, so by about $100/c$ in all. With a base close

@@ -17,7 +17,7 @@ def _random_stack(random):
     return random.integers(2, 6, layers).tolist(), random.integers(2, 7, layers).tolist()
 
 
-receptive_field = Exercise(
+RECEPTIVE_FIELD = Exercise(
     name="receptive_field",
     notebook="01",
     stub='''
@@ -62,7 +62,7 @@ def _two_readers(random, steps, width, units):
     return random.standard_normal((steps, width)), forward, backward
 
 
-both_directions = Exercise(
+BOTH_DIRECTIONS = Exercise(
     name="both_directions",
     notebook="01",
     stub='''
@@ -127,7 +127,7 @@ def _step_inputs(random, width, units):
     )
 
 
-rnn_step = Exercise(
+RNN_STEP = Exercise(
     name="rnn_step",
     notebook="01",
     stub='''
@@ -184,7 +184,7 @@ def _two_gradients(random, size):
     return [size * random.standard_normal((3, 4)), size * random.standard_normal(5)]
 
 
-clipped = Exercise(
+CLIPPED = Exercise(
     name="clipped",
     notebook="01",
     stub='''
@@ -221,7 +221,7 @@ def _power_lengths(matrix):
     return [np.linalg.norm(np.linalg.matrix_power(matrix, n), 2) for n in range(200)]
 
 
-patient_matrix = Exercise(
+PATIENT_MATRIX = Exercise(
     name="patient_matrix",
     notebook="01",
     stub="""
@@ -245,4 +245,4 @@ my_patient = ...
     },
 )
 
-RECURRENT_EXERCISES = [receptive_field, both_directions, rnn_step, clipped, patient_matrix]
+RECURRENT_EXERCISES = [RECEPTIVE_FIELD, BOTH_DIRECTIONS, RNN_STEP, CLIPPED, PATIENT_MATRIX]

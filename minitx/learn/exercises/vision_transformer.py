@@ -33,7 +33,10 @@ def _coarse_parameters():
 COARSE_PATCHES = Exercise(
     name="coarse_patches",
     notebook="15",
-    stub="my_parameters, my_pairs = ..., ...",
+    stub="""
+# parameters of the notebook's model with patches of 4 x 4, and pairs that each head compares
+my_parameters, my_pairs = ..., ...
+""",
     hint="""Only $E$ and the positions change. Do not forget the class token, which has a position and counts in the
 pairs as well.""",
     answer=(_coarse_parameters(), 25),

@@ -33,7 +33,7 @@ def _lstm_mistake(order=(0, 1, 2, 3), **how):
     return step
 
 
-lstm_step = Exercise(
+LSTM_STEP = Exercise(
     name="lstm_step",
     notebook="02",
     stub='''
@@ -82,7 +82,7 @@ def _gru_inputs(random, width, units):
     return tuple(random.standard_normal(shape) for shape in shapes)
 
 
-gru_step = Exercise(
+GRU_STEP = Exercise(
     name="gru_step",
     notebook="02",
     stub='''
@@ -130,7 +130,7 @@ def _kept_by(keeps, divided=True):
     return cut
 
 
-nucleus = Exercise(
+NUCLEUS = Exercise(
     name="nucleus",
     notebook="02",
     stub='''
@@ -164,7 +164,7 @@ def _top_scores(log_p, k, temperature, scores=None, left_out=-np.inf, more=0):
     return np.exp(cut) / np.exp(cut).sum()
 
 
-top_k = Exercise(
+TOP_K = Exercise(
     name="top_k",
     notebook="02",
     stub='''
@@ -196,7 +196,7 @@ def my_top_k(log_p, k, temperature):
     },
 )
 
-bits_per_character = Exercise(
+BITS_PER_CHARACTER = Exercise(
     name="bits_per_character",
     notebook="02",
     stub='''
@@ -226,4 +226,4 @@ def my_bits_per_character(log_p, characters):
     },
 )
 
-WRITING_EXERCISES = [lstm_step, gru_step, nucleus, top_k, bits_per_character]
+WRITING_EXERCISES = [LSTM_STEP, GRU_STEP, NUCLEUS, TOP_K, BITS_PER_CHARACTER]
