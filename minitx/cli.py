@@ -357,11 +357,18 @@ def eject(arguments):
     if arguments.with_test:
         texts[f"test_{stem_of(name)}.py"] = ejected_test(name)
     folder = writable_folder(arguments.out)
-    there = [str(folder / file) for file in texts if (folder / file).exists()]
+    for path in (folder / file for file in texts):
+        if path.is_dir() and not path.is_symlink():
+            raise CommandError(f"{path} is a folder; move it, or name another place with -o")
+    there = [str(folder / file) for file in texts if os.path.lexists(folder / file)]  # a link that leads nowhere, too
     if there and not arguments.force:
         raise CommandError(f"{' and '.join(there)} would be overwritten; --force does so, -o names another folder")
+    with tempfile.TemporaryDirectory(dir=folder) as unfinished:  # what is interrupted leaves nothing half-written
+        for file, text in texts.items():
+            (Path(unfinished) / file).write_text(text, encoding="utf-8", newline="\n")
+        for file in texts:
+            os.replace(Path(unfinished) / file, folder / file)
     for file, text in texts.items():
-        (folder / file).write_text(text, encoding="utf-8", newline="\n")
         print(f"written: {folder / file} ({text.count(chr(10)):,} lines)")
 
 

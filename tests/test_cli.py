@@ -319,6 +319,36 @@ def test_eject_overwrites_nothing_unless_forced(taken, monkeypatch, tmp_path, ca
     assert Path("bleu.py").read_text(encoding="utf-8") == ejected_source("bleu")
 
 
+def test_eject_leaves_folders_and_what_links_lead_to_alone(tmp_path, capsys):
+    elsewhere, link, folder = tmp_path / "elsewhere.py", tmp_path / "bleu.py", tmp_path / "test_bleu.py"
+    link.symlink_to(elsewhere)
+    assert cli.main(["eject", "bleu", "-o", str(tmp_path)]) == 2
+    assert "bleu.py would be overwritten" in capsys.readouterr().err
+    folder.mkdir()
+    assert cli.main(["eject", "bleu", "-o", str(tmp_path), "--with-test", "--force"]) == 2
+    assert capsys.readouterr().err == f"minitx: {folder} is a folder; move it, or name another place with -o\n"
+    assert link.is_symlink() and not elsewhere.exists()
+    assert cli.main(["eject", "bleu", "-o", str(tmp_path), "--force"]) == 0
+    assert link.read_text(encoding="utf-8") == ejected_source("bleu")
+    assert not link.is_symlink() and not elsewhere.exists()
+
+
+@pytest.mark.parametrize("stopped_at", ["bleu.py", "test_bleu.py"])
+def test_eject_interrupted_leaves_what_was_there(stopped_at, monkeypatch, tmp_path, capsys):
+    (tmp_path / "bleu.py").write_text("my own changes")
+    write_whole = Path.write_text
+
+    def write_half(path, text, **options):
+        write_whole(path, text[: len(text) // 2], **options)
+        if path.name == stopped_at:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", write_half)
+    assert cli.main(["eject", "bleu", "--with-test", "--force", "-o", str(tmp_path)]) == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["bleu.py"]
+    assert (tmp_path / "bleu.py").read_text() == "my own changes"
+
+
 def test_eject_lists_what_can_be_taken(monkeypatch, capsys):
     monkeypatch.setattr(cli, "ejectable", lambda: ["attention-on-arrays", "text.bleu"])
     monkeypatch.setenv("COLUMNS", "80")
