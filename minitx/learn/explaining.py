@@ -14,6 +14,7 @@ import re
 import shutil
 import sys
 from dataclasses import dataclass
+from types import TracebackType
 
 import numpy as np
 
@@ -135,7 +136,8 @@ def explain(model, *inputs, thumbnails=False, **options):
     TypeError
         If `model` is no Module, or cannot be called with these inputs.
     ValueError, TypeError, IndexError, RuntimeError
-        The model's own error, with the name of the module that raised it and the shapes that it was given.
+        The model's own error, with the name of the module that raised it and the shapes that it was given. Its
+        traceback leaves out what lies inside this package; `__context__` is the error as it was, with all of it.
 
     Notes
     -----
@@ -170,7 +172,8 @@ def explain(model, *inputs, thumbnails=False, **options):
                 model(*inputs, **options)
             except Exception as error:
                 kind = type(error) if type(error) in (TypeError, ValueError, IndexError) else RuntimeError
-                raise kind(_told_failure(recorder, error, (model, inputs, options))) from error
+                told = kind(_told_failure(recorder, error, (model, inputs, options)))
+                raise told.with_traceback(_outside_steps(error.__traceback__)) from None
     return Explanation(_Tree(recorder).rows(), training, recorder.trouble, thumbnails)
 
 
@@ -222,6 +225,18 @@ def _told_failure(recorder, error, outermost):
     place = recorder.place_of(module)
     own_words = f"{error}" if type(error) in (TypeError, ValueError, IndexError) else f"{type(error).__name__}: {error}"
     return f"explain: the forward pass stopped in {place}, which was given {given}.\n{own_words}"
+
+
+def _outside_steps(step):
+    """Return a traceback without the steps inside this package: what is left is the reader's own code."""
+    steps, kept = [], None
+    while step is not None:
+        if step.tb_frame.f_globals.get("__name__", "").partition(".")[0] != "minitx":
+            steps.append(step)
+        step = step.tb_next
+    for step in reversed(steps):
+        kept = TracebackType(kept, step.tb_frame, step.tb_lasti, step.tb_lineno)
+    return kept
 
 
 class _Tree:

@@ -193,7 +193,7 @@ def shapes_in(value, options=None):
     >>> pair = np.zeros((2, 3), np.float32), np.zeros((2, 3), np.float32)
     >>> shapes_in((pair, np.zeros(4, int)))
     ['2 x (2, 3)', '(4,) int64']
-    >>> shapes_in({"logits": pair[0], "hidden": [pair[1], None]})
+    >>> shapes_in({"logits": pair[0], "hidden": [pair[1], None], "step": np.int64(3)})
     ['logits (2, 3)', 'hidden (2, 3)']
     """
     parts = [*_shapes(value), *_shapes(options or {})]
@@ -214,7 +214,7 @@ def _shapes(value):
         if len(parts) > 1 and len(parts[0]) > 1 and all(part == parts[0] for part in parts):
             return [f"{len(parts)} x {line}" for line in parts[0]]
         return [line for part in parts for line in part]
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | int | float | str | np.generic):
         return []
     array = next(arrays_in(value), None)
     if array is None:

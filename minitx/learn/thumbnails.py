@@ -60,7 +60,7 @@ def thumbnail_blocks(grid):
     >>> thumbnail_blocks(np.array([[-1.0, 0.0, 1.0, np.nan]]))
     '▁▄█✗'
     """
-    means = grid.mean(axis=0)
+    means = (grid / 16).mean(axis=0)  # 8 rows at most: so neither their sum nor a difference overflows
     finite = means[np.isfinite(means)]
     if not finite.size:
         return "✗" * len(means)

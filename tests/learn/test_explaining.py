@@ -3,6 +3,7 @@
 import html.parser
 import subprocess
 import sys
+import traceback
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +18,7 @@ from minitx.autograd.watching import _op_watchers
 from minitx.learn import explain
 from minitx.learn.explanation_table import explanation_html
 from minitx.learn.profiling import profile
-from minitx.learn.thumbnails import thumbnail_of, thumbnail_pixels
+from minitx.learn.thumbnails import thumbnail_blocks, thumbnail_of, thumbnail_pixels
 from minitx.models.small_backbone import SmallBackbone
 
 random = np.random.default_rng(0)
@@ -316,6 +317,33 @@ def test_errors_of_the_model_name_the_module():
         explain(Broken(), x)
 
 
+def test_tracebacks_show_the_readers_own_lines_and_keep_the_rest():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(16, 8), nn.Linear(9, 2))
+
+        def forward(self, x):
+            return self.layers(x)
+
+    class Endless(nn.Module):
+        def forward(self, x):
+            return self(x)
+
+    with pytest.raises(ValueError) as caught:
+        explain(Own(), x)
+    here = traceback.extract_tb(caught.value.__traceback__)
+    assert [step.name for step in here] == [sys._getframe().f_code.co_name, "explain", "forward"]
+    assert here[-1].line == "return self.layers(x)"
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "stopped in layers.1: Linear" in shown and len(shown.splitlines()) < 15
+    whole = traceback.extract_tb(caught.value.__context__.__traceback__)
+    assert len(whole) > 6 and whole[-1].filename.endswith("linear.py")
+
+    with pytest.raises(RuntimeError, match="RecursionError"):
+        explain(Endless(), x)
+
+
 def test_html_is_well_formed_and_escaped():
     class Angular(nn.Module):
         def forward(self, x):
@@ -344,6 +372,11 @@ def test_thumbnails_show_the_first_example():
     assert signed[0, 0] > signed[0, 2] and signed[2, 2] > signed[2, 0]  # red below zero, blue above
     assert signed[1].tolist() == [255, 255, 255] and signed[3].tolist() == [0, 0, 0]
     assert thumbnail_of(np.zeros((0, 3))) is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_thumbnails_of_the_largest_numbers_have_heights():
+    assert thumbnail_blocks(np.array([[-1.7e308, 0, 1.7e308]] * 8)) == "▁▄█"
 
 
 def test_bars_of_the_picture_are_as_long_as_the_numbers():
