@@ -3,6 +3,7 @@
 import html.parser
 import subprocess
 import sys
+import threading
 import traceback
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from minitx.autograd.randomness import generator
 from minitx.autograd.tensor import Tensor
 from minitx.autograd.watching import _op_watchers
 from minitx.learn import explain
-from minitx.learn.explanation_table import explanation_html
+from minitx.learn.explanation_table import explanation_html, flop_unit
 from minitx.learn.profiling import profile
 from minitx.learn.thumbnails import thumbnail_blocks, thumbnail_of, thumbnail_pixels
 from minitx.models.small_backbone import SmallBackbone
@@ -275,6 +276,38 @@ def test_first_fault_an_op(function, head, cause):
     assert rows["0"].finite and rows["linear"].finite and not rows["1"].finite
 
 
+def test_first_fault_of_several():
+    class Logarithm(nn.Module):
+        def forward(self, x):
+            return F.log(x)
+
+    class Sum(nn.Module):
+        def forward(self, x, y):
+            return F.add(x, y)
+
+    both = explain(Logarithm(), Tensor(np.array([0, -1], np.float32)))
+    assert both.trouble.startswith("The first value that is not finite: nan at (1,) of what `log` returned")
+    first, second = np.array([1, np.nan, 1], np.float32), np.array([np.nan, 1, 1], np.float32)
+    assert "nan at (1,) of input 0" in explain(Sum(), Tensor(first), Tensor(second)).trouble
+
+
+def test_what_other_threads_do_is_not_counted():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(16, 4)
+
+        def forward(self, x):
+            other = threading.Thread(target=lambda: done.append(F.relu(Tensor(np.ones(1000)))))
+            other.start()
+            other.join()
+            return self.layer(x)
+
+    done = []
+    whole, layer = explain(Two(), x).rows
+    assert len(done) == 1 and whole.flops == layer.flops > 0
+
+
 def test_a_mask_of_minus_infinity_is_no_fault():
     def attend(y):
         return F.softmax(F.where(np.tri(16, dtype=bool), y[:, :1], -np.inf))
@@ -363,6 +396,14 @@ def test_html_is_well_formed_and_escaped():
         Checker().feed(found._repr_html_())
         assert opened == []
     assert "&lt;b&gt; (2, 5, 16)" in explain(Angular(), x)._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("flops", "unit"),
+    [(9_999, "FLOP"), (10_000, "kFLOP"), (10**6 - 1, "kFLOP"), (10**6, "MFLOP"), (10**10, "GFLOP")],
+)
+def test_unit_suits_the_most_costly_row(flops, unit):
+    assert flop_unit(SimpleNamespace(rows=[SimpleNamespace(flops=flops)])) == unit
 
 
 def test_thumbnails_show_the_first_example():
