@@ -226,8 +226,9 @@ def my_parameters_of_gpt(V, T, D, L):
     """Return the number of parameters of a GPT with V tokens, T positions, width D and L layers."""
     ...
 ''',
-    hint="""A layer holds $12 D^2$ numbers in matrices (4 for attention, 8 for the feed-forward network), $9 D$ in
-biases and $4 D$ in its two norms. One more norm stands at the end, and the head is the table of tokens once more.""",
+    hint="""Begin with a single layer: four matrices $D \\times D$ for attention, two between $D$ and $4 D$ for the
+feed-forward network, a bias for each of the six, and two norms with a scale and a shift each. One more norm stands at
+the end, and the head is the table of tokens once more.""",
     answer=_parameters_by_the_model,
     cases={
         "a small GPT": lambda random: (70, 32, 48, 5),

@@ -193,10 +193,10 @@ FOOLING = Exercise(
     name="fooling",
     notebook="03",
     stub="""
-# ten words, each of them right for BLEU, and nine of them in the wrong place
+# ten words, each of them right for BLEU, and at least nine of them in the wrong place
 my_fooling = ...
 """,
-    hint="The same words in another order. Turn the sentence around, for example.",
+    hint="Unigrams tell which words there are, and how often, but not where. The sentence need not make sense.",
     mistakes={
         "it says the second thing first, and the words between them keep their place": (
             "a large blue square left of a small red circle"

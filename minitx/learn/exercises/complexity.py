@@ -129,7 +129,8 @@ EQUAL_WORK = Exercise(
 # with how many tokens self_attn takes as many FLOPs as the feed-forward part, of 4 x 32, at width 32
 my_tokens = ...
 """,
-    hint="""$4nd^2 + 2n^2d = 8nd^2$.""",
+    hint="""Section 4 counts the products of attention, its projections included. In the feed-forward part every token
+goes through two matrices, one of $d \\times 4d$ and one of $4d \\times d$. Set both equal; most of it cancels.""",
     answer=64,
     mistakes={
         "the projections, or one of the two products with n², are left out": 128,

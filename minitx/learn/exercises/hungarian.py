@@ -121,8 +121,9 @@ def my_most_profit(profit):
     """
     ...
 ''',
-        hint=r"""`linear_sum_assignment(-profit)[1]`. Or take the costs from the largest profit, if negative costs
-look odd to you: why does that change nothing?""",
+        hint="""Make costs of the profits, so that more profit is less cost: turn their signs around, or take each from
+the largest profit, if negative costs look odd to you. Why does it make no difference? And mind that
+`linear_sum_assignment` returns rows and columns.""",
         answer=_most_profit,
         cases={
             "more columns than rows": lambda random: (random.random((5, 8)),),

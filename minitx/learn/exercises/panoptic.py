@@ -124,7 +124,8 @@ my_pq = ...
 # PQ of one true segment of 100 pixels: cut into two halves, not predicted, cut into 60 and 40
 my_two_halves, my_nothing, my_sixty_forty = ..., ..., ...
 """,
-        hint=r"""IoU of one half is no match. A match of IoU 0.6 with one false positive: $0.6 / (1 + \tfrac12)$.""",
+        hint="""An IoU of one half is no match, it must be more. Of 60 and 40 pixels, which segment is matched, with
+which IoU? And what does that make of the other?""",
         answer=(0.0, 0.0, 0.4),
         mistakes={
             "a half is taken for a match; the IoU must be more than ½": (1 / 3, 0.0, 0.4),
@@ -162,8 +163,9 @@ def my_dice_slope(x, t):
     """Return the derivative (H, W) of dice(x, t) of section 5 by the logits x (H, W); t (H, W) is the truth, 0 or 1."""
     ...
 ''',
-        hint=r"""With $s = \sum p + \sum t + 1$ and $n = 2 \sum p\,t + 1$, the quotient rule gives $\partial D /
-\partial p = (n/s - 2t)/s$. Then $\partial p / \partial x = p(1-p)$.""",
+        hint=r"""With $s = \sum p + \sum t + 1$ and $n = 2 \sum p\,t + 1$ it is $D = 1 - n/s$, and the $p$ of a pixel
+stands in both sums. What are $\partial s / \partial p$ and $\partial n / \partial p$? Then comes the quotient rule, and
+last the way from $p$ to $x$.""",
         answer=_dice_slope,
         cases={
             "a mask of 4 x 7": lambda random: _mask_and_truth(random, 4, 7),
