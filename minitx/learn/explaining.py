@@ -279,7 +279,7 @@ class _Tree:
                 return
         if branches:
             other, below, ids = branches[-1]
-            if look == _look_of(other, below) and look[0] != row.name:
+            if look == _look_of(other, below) and look[0] != row.name and _are_neighbours(other.name, row.name):
                 other.modules += 1
                 ids.add(module)
                 other.name = re.sub(r"(\d+)(-\d+)?$", rf"\1-{row.name.rpartition('.')[2]}", other.name)
@@ -331,6 +331,12 @@ def _look_of(row, inner):
     own = (row.kind, row.entering, row.leaving, row.parameters, row.flops, row.finite, row.note)
     below = [(_look_of(inner_row, branches), inner_row.name, inner_row.calls) for inner_row, branches in inner]
     return re.sub(r"\d+(-\d+)?$", "#", row.name), own, below
+
+
+def _are_neighbours(name, other):
+    """Tell whether two names end in numbers that follow each other, upwards or downwards: none was left out."""
+    ends = [int(re.search(r"\d+$", each)[0]) for each in (name, other)]
+    return abs(ends[0] - ends[1]) == 1
 
 
 def _flattened_branches(branches, level):

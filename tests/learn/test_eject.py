@@ -132,6 +132,7 @@ def test_file_holds_the_module_whole_and_nothing_that_nobody_uses(sources):
     code = text.partition("\n\n\n")[2]
     assert code in sources["nn.softmax"]
     assert ast.get_docstring(ast.parse(text)) == ast.get_docstring(ast.parse(sources["nn.softmax"]))
+    assert sources["nn.softmax"].count(text.splitlines()[0].strip('"')) == 1  # its docstring, at the top only
     assert "def matmul(" in sources["nn.softmax"]  # the operator @
     for unused in ("def einsum(", "def watch_ops(", "def sin(", '"cumsum"', "def check_gradients(", "class Module"):
         assert unused not in sources["nn.softmax"]

@@ -166,6 +166,30 @@ def test_unequal_neighbours_keep_their_rows():
     assert [row.name for row in explain(model, x).rows[1:]] == ["0", "1-2", "3", "4", "5"]
 
 
+def test_a_module_left_out_is_not_counted_among_its_neighbours():
+    class Some(nn.Module):
+        def __init__(self, order):
+            super().__init__()
+            self.order = order
+            self.layers = nn.ModuleList([nn.Linear(16, 16) for _ in range(6)])
+
+        def forward(self, x):
+            for number in self.order:
+                x = self.layers[number](x)
+            return x
+
+    def told(*order):
+        return [(row.name, row.modules, row.calls) for row in explain(Some(order), x).rows[1:]]
+
+    assert told(0, 1, 2, 3, 4, 5) == [("layers.0-5", 6, 1)]
+    assert told(5, 4, 3, 2, 1, 0) == [("layers.5-0", 6, 1)]
+    used, unused = (
+        [("layers.0", 1, 1), ("layers.2", 1, 1), ("layers.4-5", 2, 1)],
+        [("layers.1", 1, 0), ("layers.3", 1, 0)],
+    )
+    assert told(0, 2, 4, 5) == used + unused
+
+
 def test_everything_is_left_as_it_was():
     class Careless(nn.Module):
         def __init__(self):
