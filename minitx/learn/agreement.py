@@ -189,7 +189,7 @@ def _told(value):
     if isinstance(value, types.GeneratorType):
         return "a generator, since there is a yield"
     if isinstance(value, np.ndarray) and not value.ndim:
-        return str(value)
+        return f"{value:.5g}" if value.dtype.kind == "f" else str(value)
     if isinstance(value, np.ndarray):
         kind = {"c": " of complex numbers", "O": " of objects", "U": " of strings"}.get(value.dtype.kind, "")
         return f"an array{kind} of shape {value.shape}"

@@ -79,6 +79,7 @@ def test_the_same(expected, found):
             "is an array of complex numbers of shape (2,), expected an array of sh",
         ),
         (np.zeros(2), (np.zeros(2), np.ones((2, 2))), "shape", "is a tuple of 2, expected an array of shape (2,)"),
+        (81.31497112091887, (1.0, "a"), "shape", "is a tuple of 2, expected 81.315"),
         (np.zeros(2), np.array(["a", "b"]), "shape", "is an array of strings of shape (2,)"),
     ],
 )
