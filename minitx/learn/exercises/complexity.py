@@ -35,7 +35,7 @@ def my_axial_pairs(height, width):
     """Return how many pairs of pixels meet in the two layers together; a pixel also meets itself in each."""
     ...
 ''',
-    hint=r"""In the first layer each of the $h \cdot w$ pixels meets $w$ others (itself among them), in the second
+    hint=r"""In the first layer each of the $h \cdot w$ pixels meets $w$ pixels (itself among them), in the second
 $h$.""",
     answer=lambda height, width: height * width * (height + width),
     cases={
@@ -73,7 +73,8 @@ TOKENS_SEEN = Exercise(
 def my_tokens_seen(kernel_size, spread, layers, tokens):
     """Return how many of `tokens` tokens the last output sees after causal convolutions, stacked `layers` deep.
 
-    In layer 0, 1, 2, ... the taps lie spread**0, spread**1, spread**2, ... tokens apart, and the last is the token.
+    In layer 0, 1, 2, ... the taps lie spread**0, spread**1, spread**2, ... tokens apart; the last tap is on the token
+    itself.
     """
     ...
 ''',
