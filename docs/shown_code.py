@@ -7,7 +7,6 @@ import ast
 import textwrap
 
 from docutils import nodes
-from docutils.parsers.rst import directives
 from sphinx.directives.code import LiteralInclude
 
 
@@ -46,6 +45,5 @@ class ShownCode(LiteralInclude):
 
 def setup(app):
     """Put it in the place of Sphinx's own directive."""
-    directives.register_directive("literalinclude", ShownCode)
     app.add_directive("literalinclude", ShownCode, override=True)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -212,7 +212,8 @@ def explore_attention(attention, queries=None, keys=None, image=None, layer=0, h
     keys = as_labels("explore_attention: keys", keys, columns)
     settings = {"layer": layer, "head": head, "query": query}
     for (name, value), size in zip(settings.items(), scores.shape):
-        if (name, value) != ("head", MEAN_OF_HEADS) and not (isinstance(value, int | np.integer) and 0 <= value < size):
+        counted = isinstance(value, int | np.integer) and not isinstance(value, bool) and 0 <= value < size
+        if not counted and (name, value) != ("head", MEAN_OF_HEADS):
             also = f', or say "{MEAN_OF_HEADS}"' if name == "head" else ""
             raise ValueError(
                 f"explore_attention: {name}={value!r}, but there are {size} of them.\nCount from 0 to {size - 1}{also}."

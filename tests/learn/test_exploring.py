@@ -203,6 +203,7 @@ def test_nothing_of_ipywidgets_is_loaded_before_it_is_shown():
             "attention is inf in layer 1, head 2, query 3, key 4",
         ),
         (lambda: explore_attention(SCORES, query=1.5), ValueError, "query=1.5, but there are 4 of them"),
+        (lambda: explore_attention(SCORES, query=True), ValueError, "query=True, but there are 4 of them"),
         (lambda: explore_attention(SCORES, QUERIES, KEYS, query="it"), ValueError, "query='it', but"),
         (lambda: explore_attention(SCORES, head="all"), ValueError, """Count from 0 to 2, or say "mean"."""),
         (lambda: explore_attention(SCORES, layer="mean"), ValueError, "layer='mean', but there are 2"),
