@@ -31,7 +31,7 @@ from minitx.learn.eject import (
     stem_of,
 )
 from minitx.learn.exercises.catalogue import EXERCISES
-from minitx.learn.starting import exercise_list, write_exercise
+from minitx.learn.starting import exercise_files, exercise_list
 from minitx.plot.detection import draw_detections
 from minitx.recipes import (
     caption,
@@ -149,6 +149,44 @@ def writable_folder(path):
     except OSError as error:
         raise CommandError(f"cannot write to the folder {str(path)!r}: {error.strerror}") from None
     return path
+
+
+def write_texts(folder, texts, force=False):
+    """Write files into a folder, all of them or none; what is interrupted leaves nothing half-written.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Made where it is missing.
+    texts : dict of str to str
+        Name of a file -> what goes into it.
+    force : bool
+        Replace files that are there already.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files, in the same order.
+
+    Raises
+    ------
+    CommandError
+        If a file is there already and `force` is not set, if a folder is in the way, or nothing can be written there.
+    """
+    folder = writable_folder(folder)
+    paths = [folder / file for file in texts]
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            raise CommandError(f"{path} is a folder; move it, or name another place with -o")
+    there = [str(path) for path in paths if os.path.lexists(path)]  # a link that leads nowhere, too
+    if there and not force:
+        raise CommandError(f"{' and '.join(there)} would be overwritten; --force does so, -o names another folder")
+    with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+        for file, text in texts.items():
+            (Path(unfinished) / file).write_text(text, encoding="utf-8", newline="\n")
+        for path in paths:
+            os.replace(Path(unfinished) / path.name, path)
+    return paths
 
 
 def notebook_folder(working_folder):
@@ -331,11 +369,7 @@ def learn(arguments):
         print(exercise_list(shutil.get_terminal_size().columns))
         print("\nTo start one as a file, with its test: minitx learn new NAME")
         return
-    folder = writable_folder(arguments.out)
-    try:
-        stub, test = write_exercise(arguments.exercise, folder, arguments.force)
-    except FileExistsError as error:
-        raise CommandError(str(error)) from None
+    stub, test = write_texts(arguments.out, exercise_files(EXERCISES[arguments.exercise]), arguments.force)
     print(f"written: {stub} and {test}\nnext: fill in {stub.name}, then run: pytest {test}")
 
 
@@ -356,20 +390,8 @@ def eject(arguments):
     texts = {f"{stem_of(name)}.py": ejected_source(name)}
     if arguments.with_test:
         texts[f"test_{stem_of(name)}.py"] = ejected_test(name)
-    folder = writable_folder(arguments.out)
-    for path in (folder / file for file in texts):
-        if path.is_dir() and not path.is_symlink():
-            raise CommandError(f"{path} is a folder; move it, or name another place with -o")
-    there = [str(folder / file) for file in texts if os.path.lexists(folder / file)]  # a link that leads nowhere, too
-    if there and not arguments.force:
-        raise CommandError(f"{' and '.join(there)} would be overwritten; --force does so, -o names another folder")
-    with tempfile.TemporaryDirectory(dir=folder) as unfinished:  # what is interrupted leaves nothing half-written
-        for file, text in texts.items():
-            (Path(unfinished) / file).write_text(text, encoding="utf-8", newline="\n")
-        for file in texts:
-            os.replace(Path(unfinished) / file, folder / file)
-    for file, text in texts.items():
-        print(f"written: {folder / file} ({text.count(chr(10)):,} lines)")
+    for path in write_texts(arguments.out, texts, arguments.force):
+        print(f"written: {path} ({texts[path.name].count(chr(10)):,} lines)")
 
 
 NOTIFICATIONS = "@jupyterlab/apputils-extension:notification"  # what asks for news, and the web for newer versions

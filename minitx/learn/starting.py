@@ -2,7 +2,6 @@
 
 import ast
 import textwrap
-from pathlib import Path
 
 from minitx.learn.exercises.catalogue import EXERCISES
 
@@ -72,37 +71,6 @@ def exercise_files(exercise):
             answers=", ".join(f'answer["{asked}"]' for asked in exercise.asked),
         ),
     }
-
-
-def write_exercise(name, folder, force=False):
-    """Write the stub of an exercise and its test into a folder.
-
-    Parameters
-    ----------
-    name : str
-        A name of `EXERCISES`.
-    folder : pathlib.Path
-        A folder that exists.
-    force : bool
-        Overwrite files that are there already: whatever was solved in them is lost.
-
-    Returns
-    -------
-    list of pathlib.Path
-        Stub and test.
-
-    Raises
-    ------
-    FileExistsError
-        If there is such a file and `force` is not set; nothing is written then.
-    """
-    files = {Path(folder) / file: text for file, text in exercise_files(EXERCISES[name]).items()}
-    taken = [path.name for path in files if path.exists()]
-    if taken and not force:
-        raise FileExistsError(f"{' and '.join(taken)} in {str(folder)!r} would be overwritten; --force does so")
-    for path, text in files.items():
-        path.write_text(text, encoding="utf-8")
-    return list(files)
 
 
 def exercise_list(width=120):

@@ -11,11 +11,16 @@ import pytest
 import minitx
 from minitx import cli
 from minitx.learn.exercises.catalogue import EXERCISES
-from minitx.learn.starting import exercise_files, exercise_list, write_exercise
+from minitx.learn.starting import exercise_files, exercise_list
 
 CHECKOUT = Path(minitx.__file__).parents[1]
 
 every_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda one: f"{one.notebook}-{one.name}")
+
+
+def written(name, folder):
+    """Return the stub and the test of an exercise, written into a folder."""
+    return cli.write_texts(folder, exercise_files(EXERCISES[name]))
 
 
 @every_exercise
@@ -37,7 +42,7 @@ def test_list_says_what_is_asked(exercise):
 
 @every_exercise
 def test_written_test_fails_until_the_exercise_is_solved(exercise, tmp_path):
-    stub, test = write_exercise(exercise.name, tmp_path)
+    stub, test = written(exercise.name, tmp_path)
     function = run_path(str(test))[f"test_{exercise.name}"]
     with pytest.raises(AssertionError, match=f"^{exercise.name}: not solved yet"):
         function()
@@ -60,7 +65,7 @@ def pytest_says(folder):
 
 
 def test_pytest_tells_what_went_wrong_without_the_insides_of_the_check(tmp_path):
-    stub, _ = write_exercise("rms_norm", tmp_path)
+    stub, _ = written("rms_norm", tmp_path)
     code, told = pytest_says(tmp_path)
     assert code == 1 and "not solved yet" in told
     text = stub.read_text(encoding="utf-8")
@@ -72,7 +77,7 @@ def test_pytest_tells_what_went_wrong_without_the_insides_of_the_check(tmp_path)
 
 
 def test_a_name_that_is_missing_is_told(tmp_path):
-    stub, _ = write_exercise("prices", tmp_path)
+    stub, _ = written("prices", tmp_path)
     stub.write_text("my_u = [1, 2, 3]\nmy_w = ...\n", encoding="utf-8")
     code, told = pytest_says(tmp_path)
     assert code == 1 and "AssertionError: prices.py defines no my_v\n" in told
@@ -118,7 +123,9 @@ def test_what_is_there_is_not_overwritten(taken, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path(taken).write_text("hours of work", encoding="utf-8")
     assert cli.main(["learn", "new", "rms_norm"]) == 2
-    assert capsys.readouterr().err == f"minitx: {taken} in '.' would be overwritten; --force does so\n"
+    assert (
+        capsys.readouterr().err == f"minitx: {taken} would be overwritten; --force does so, -o names another folder\n"
+    )
     assert [path.name for path in tmp_path.iterdir()] == [taken]
     assert Path(taken).read_text(encoding="utf-8") == "hours of work"
     assert cli.main(["learn", "new", "rms_norm", "--force"]) == 0
