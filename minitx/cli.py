@@ -30,8 +30,8 @@ from minitx.learn.eject import (
     headline,
     stem_of,
 )
+from minitx.learn.exercise_files import exercise_files, exercise_list
 from minitx.learn.exercises.catalogue import EXERCISES
-from minitx.learn.starting import exercise_files, exercise_list
 from minitx.plot.detection import draw_detections
 from minitx.recipes import (
     caption,

@@ -10,8 +10,8 @@ import pytest
 
 import minitx
 from minitx import cli
+from minitx.learn.exercise_files import exercise_files, exercise_list
 from minitx.learn.exercises.catalogue import EXERCISES
-from minitx.learn.starting import exercise_files, exercise_list
 
 CHECKOUT = Path(minitx.__file__).parents[1]
 
